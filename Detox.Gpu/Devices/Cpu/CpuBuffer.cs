@@ -1,0 +1,56 @@
+using System.Buffers;
+using System.Runtime.InteropServices;
+
+namespace Detox.Gpu.Devices.Cpu;
+
+/// <summary>Floats outside the managed heap, aligned to a cache line: they never move, so pointers and MPI may keep them.</summary>
+public sealed unsafe class CpuBuffer : DeviceBuffer
+{
+    private const int Alignment = 64;
+    private float* _data;
+
+    public CpuBuffer(long length)
+        : base(length)
+    {
+        nuint bytes = checked((nuint)Math.Max(length, 1) * sizeof(float));
+        _data = (float*)NativeMemory.AlignedAlloc(bytes, Alignment);
+        NativeMemory.Clear(_data, bytes);
+        GC.AddMemoryPressure((long)bytes);
+    }
+
+    ~CpuBuffer() => Free();
+
+    public float* Pointer => _data != null ? _data : throw new ObjectDisposedException(nameof(CpuBuffer));
+
+    internal Memory<float> Slice(long offset, long length)
+        => new Window(this, offset, checked((int)length)).Memory;
+
+    public override void Dispose()
+    {
+        Free();
+        GC.SuppressFinalize(this);
+    }
+
+    private void Free()
+    {
+        if (_data == null) return;
+        NativeMemory.AlignedFree(_data);
+        _data = null;
+        GC.RemoveMemoryPressure(Math.Max(Length, 1) * sizeof(float));
+    }
+
+    private sealed class Window(CpuBuffer buffer, long offset, int length) : MemoryManager<float>
+    {
+        public override Span<float> GetSpan() => new(buffer.Pointer + offset, length);
+
+        public override MemoryHandle Pin(int elementIndex = 0) => new(buffer.Pointer + offset + elementIndex);
+
+        public override void Unpin()
+        {
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+        }
+    }
+}

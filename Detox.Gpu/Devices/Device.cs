@@ -1,0 +1,33 @@
+namespace Detox.Gpu.Devices;
+
+/// <summary>A device that computes: its memory here; the ops of networks, rules and ballots beside it.</summary>
+/// <remarks>Every op writes the same bits on every device; the <c>Reference</c> in the op's file under Kernels/ says
+/// which. A device belongs to one thread at a time. Ops run in the order of the calls; a read waits for them.</remarks>
+public abstract partial class Device : IDisposable
+{
+    /// <summary>What a person calls it: "cpu (AVX2, 2 threads)".</summary>
+    public abstract string Name { get; }
+
+    /// <summary>A new buffer of zeros.</summary>
+    public abstract DeviceBuffer Allocate(long length);
+
+    /// <summary>Whether <see cref="HostMemory"/> may be called: the device's memory is the host's.</summary>
+    public abstract bool SharesHostMemory { get; }
+
+    /// <summary>The view's memory itself, where the device shares the host's. At most 2^31-1 floats.</summary>
+    public abstract Memory<float> HostMemory(View view);
+
+    /// <summary>Copies from the host; the lengths must be equal.</summary>
+    public abstract void Write(ReadOnlySpan<float> from, View to);
+
+    /// <summary>Copies to the host after all ops so far; the lengths must be equal.</summary>
+    public abstract void Read(View from, Span<float> to);
+
+    /// <summary>Copies within the device; the lengths must be equal and the views must not overlap.</summary>
+    public abstract void Copy(View from, View to);
+
+    /// <summary>Sets every float of the view.</summary>
+    public abstract void Fill(View view, float value);
+
+    public abstract void Dispose();
+}
