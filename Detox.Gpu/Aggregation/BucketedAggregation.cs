@@ -1,0 +1,92 @@
+using Detox.Gpu.Devices;
+
+namespace Detox.Gpu.Aggregation;
+
+/// <summary>Two rules joined: the rows are shuffled into buckets, the within-rule reduces each, the across-rule the results.</summary>
+/// <remarks>The sizes of the buckets differ by at most one; the first ones are the larger. Where there are as many buckets
+/// as rows, or more, or 0 are asked for, there is no bucketing: the across-rule works on the rows in their order.
+/// Source: Rajput, Wang, Charles, Papailiopoulos 2019, "DETOX: a redundancy-based framework for faster and more robust
+/// gradient aggregation".</remarks>
+public sealed class BucketedAggregation : IDisposable
+{
+    private readonly Device _device;
+    private readonly AggregationRule _within;
+    private readonly AggregationRule _across;
+    private readonly int _buckets;
+    private readonly long _width;
+    private readonly DeviceBuffer? _results;
+    private readonly long[] _rows;
+    private readonly long[] _resultRows;
+
+    /// <param name="within">Disposed with this.</param>
+    /// <param name="across">Disposed with this.</param>
+    /// <param name="buckets">0: no bucketing.</param>
+    /// <param name="maximumRows">The most rows that will come.</param>
+    /// <param name="width">Floats in a row.</param>
+    public BucketedAggregation(Device device, AggregationRule within, AggregationRule across, int buckets, int maximumRows, long width)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(buckets);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maximumRows);
+        _device = device;
+        _within = within;
+        _across = across;
+        _buckets = buckets;
+        _width = width;
+        _rows = new long[maximumRows];
+        _resultRows = new long[buckets];
+        if (Bucketed(maximumRows)) _results = device.Allocate(buckets * width);
+    }
+
+    /// <summary>Null, or why so many winners cannot be aggregated, in one sentence with the numbers.</summary>
+    public string? Problem(int winners)
+    {
+        if (winners < 1) return "there is no winner to aggregate";
+        if (winners > _rows.Length) return $"{winners} winners are more than the {_rows.Length} that there is room for";
+        if (!Bucketed(winners))
+        {
+            return winners >= _across.RowsNeeded ? null
+                : $"{_across.Name} needs {_across.RowsNeededText}; there {(winners == 1 ? "is 1 winner" : $"are {winners} winners")}";
+        }
+
+        int smallest = winners / _buckets;
+        if (smallest < _within.RowsNeeded)
+            return $"{_within.Name} needs {_within.RowsNeededText}; a bucket of {winners} winners in {_buckets} buckets has {smallest}";
+        return _buckets >= _across.RowsNeeded ? null
+            : $"{_across.Name} needs {_across.RowsNeededText}; {(_buckets == 1 ? "there is 1 bucket" : $"there are {_buckets} buckets")}";
+    }
+
+    /// <summary>output = the aggregate of n rows, row i at i * stride. The output must not overlap them.</summary>
+    /// <param name="shuffleSeed">Decides which rows share a bucket: another one every step.</param>
+    /// <exception cref="ArgumentException"><see cref="Problem"/> has something to say about n.</exception>
+    public void Aggregate(View rows, int n, long stride, ulong shuffleSeed, View output)
+    {
+        if (Problem(n) is { } problem) throw new ArgumentException($"Cannot aggregate: {problem}.", nameof(n));
+        Rows all = Rows.Regular(rows, stride, _width, _rows.AsSpan(0, n));
+        if (!Bucketed(n))
+        {
+            _across.Aggregate(_device, all, output);
+            return;
+        }
+
+        new SeededRandom(shuffleSeed).Shuffle(_rows.AsSpan(0, n));
+        int first = 0;
+        for (int bucket = 0; bucket < _buckets; bucket++)
+        {
+            int size = (n / _buckets) + (bucket < n % _buckets ? 1 : 0);
+            var members = new Rows(rows, _rows.AsSpan(first, size), _width);
+            _within.Aggregate(_device, members, _results!.All.Slice(bucket * _width, _width));
+            first += size;
+        }
+
+        _across.Aggregate(_device, Rows.Regular(_results!.All, _width, _width, _resultRows), output);
+    }
+
+    public void Dispose()
+    {
+        _results?.Dispose();
+        _within.Dispose();
+        _across.Dispose();
+    }
+
+    private bool Bucketed(int rows) => _buckets > 0 && _buckets < rows;
+}

@@ -1,0 +1,36 @@
+using Detox.Gpu.Devices;
+
+namespace Detox.Gpu.Aggregation;
+
+/// <summary>Bulyan over Krum: theta = n-2f rows by repeated Krum, then per coordinate the mean of the theta-2f nearest the median.</summary>
+/// <remarks>Each time Krum's best row is taken and removed. With m rows left a score counts the m-f-2 nearest others, at
+/// least one as long as there is one: the last few choices are made among fewer rows than Krum itself would accept.
+/// See <see cref="Kernels.MeanAroundMedian"/> for the second part. Source: El Mhamdi, Guerraoui, Rouault 2018, "The hidden
+/// vulnerability of distributed learning in Byzantium".</remarks>
+public sealed class BulyanRule(int f) : AggregationRule
+{
+    private readonly KrumScores _krum = new();
+    private long[] _selected = [];
+
+    public override string Name => $"bulyan(f={f})";
+
+    public override int RowsNeeded => (4 * f) + 3;
+
+    public override string RowsNeededText => $"4f+3 = {RowsNeeded} rows for f = {f}";
+
+    protected override void Reduce(Device device, Rows rows, View output)
+    {
+        int n = rows.Count, theta = n - (2 * f);
+        _krum.Measure(device, rows);
+        Span<long> selected = Scratch(ref _selected, theta);
+        for (int i = 0; i < theta; i++)
+        {
+            int left = n - i;
+            int best = _krum.Best(Math.Clamp(left - f - 2, Math.Min(1, left - 1), left - 1));
+            _krum.Remove(best);
+            selected[i] = rows.Offsets[best];
+        }
+
+        device.MeanAroundMedian(new Rows(rows.Memory, selected, rows.Width), theta - (2 * f), output);
+    }
+}

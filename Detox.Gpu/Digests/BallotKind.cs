@@ -1,0 +1,11 @@
+namespace Detox.Gpu.Digests;
+
+/// <summary>The hash of a ballot's tree.</summary>
+public enum BallotKind
+{
+    /// <summary>Against malice: nobody can find a second vector with the same ballot.</summary>
+    Sha256,
+
+    /// <summary>Against faults only: fast, but an attacker can make two vectors with one ballot.</summary>
+    Xxh128,
+}
