@@ -1,11 +1,15 @@
 namespace Detox.Mpi.Messaging;
 
 /// <summary>A group of ranks that exchange values: MPI's communicator, with MPI.NET's names, over spans of plain values.</summary>
-/// <remarks>All ranks call the collective operations in the same order. A rank that waits yields its core.
+/// <remarks>All ranks call the collective operations in the same order. A rank that waits leaves its core to others.
 /// Implementations: <c>MpiCommunicator</c> (any MPI library) and <c>InProcessCommunicator</c> (threads of one process).
-/// Values travel as their bytes, so all ranks must have one byte order.</remarks>
+/// Values travel as their bytes, so all ranks must have one byte order. A rank uses its communicators from one thread at a
+/// time. Messages between two ranks with one tag arrive in the order in which they were sent.</remarks>
 public abstract class Communicator : IDisposable
 {
+    /// <summary>Tags are 0 to this, which every MPI library allows; the collective operations keep the one above it.</summary>
+    public const int LargestTag = 32_766;
+
     /// <summary>This rank, 0..Size-1.</summary>
     public abstract int Rank { get; }
 
@@ -33,7 +37,7 @@ public abstract class Communicator : IDisposable
     /// <summary>Collective: element by element, the minimum, maximum or sum over the ranks. Sums are exact integers, so no order matters.</summary>
     public abstract void Allreduce(Span<long> values, Reduction reduction);
 
-    /// <summary>Sends to one rank; returns when <paramref name="values"/> may be reused.</summary>
+    /// <summary>Sends to one rank; returns when <paramref name="values"/> may be reused, which may be only when they are received.</summary>
     public abstract void Send<T>(ReadOnlySpan<T> values, int destination, int tag)
         where T : unmanaged;
 
@@ -50,10 +54,48 @@ public abstract class Communicator : IDisposable
     public abstract Request ImmediateReceive<T>(Memory<T> values, int source, int tag)
         where T : unmanaged;
 
-    /// <summary>Ends the whole job, all ranks of it, with an exit code. Does not return under MPI.</summary>
+    /// <summary>Ends the whole job, all ranks of it, with an exit code. Does not return under MPI; in one process the other
+    /// ranks' waits end with an <see cref="OperationCanceledException"/>.</summary>
     public abstract void Abort(int exitCode);
 
     public abstract void Dispose();
+
+    private protected void CheckRank(int rank, string what)
+    {
+        if ((uint)rank >= (uint)Size)
+            throw new ArgumentOutOfRangeException(what, rank, $"a communicator of {Size} ranks has the ranks 0 to {Size - 1}");
+    }
+
+    private protected void CheckPeer(int rank, int tag, string what)
+    {
+        CheckRank(rank, what);
+        if ((uint)tag > LargestTag)
+            throw new ArgumentOutOfRangeException(nameof(tag), tag, $"a tag is 0 to {LargestTag}");
+    }
+
+    private protected void CheckGathered(int values, int gathered)
+    {
+        if (gathered != (long)values * Size)
+            throw new ArgumentException($"{Size} ranks with {values} values each need room for {(long)values * Size}, not {gathered}");
+    }
+
+    private protected static void Reduce(Span<long> values, ReadOnlySpan<long> all, Reduction reduction)
+    {
+        for (int i = 0; i < values.Length; i++)
+        {
+            long result = all[i];
+            for (int j = i + values.Length; j < all.Length; j += values.Length)
+            {
+                result = reduction switch
+                {
+                    Reduction.Sum => checked(result + all[j]),
+                    Reduction.Minimum => Math.Min(result, all[j]),
+                    _ => Math.Max(result, all[j]),
+                };
+            }
+            values[i] = result;
+        }
+    }
 }
 
 /// <summary>What <see cref="Communicator.Allreduce"/> makes of the ranks' values.</summary>
@@ -62,26 +104,4 @@ public enum Reduction
     Sum,
     Minimum,
     Maximum,
-}
-
-/// <summary>An operation that was started; it must be waited for once.</summary>
-public abstract class Request
-{
-    /// <summary>Whether it has completed; does not wait.</summary>
-    public abstract bool Test();
-
-    /// <summary>Waits, yielding the core; returns the number of values received (0 for a send).</summary>
-    public abstract int Wait();
-
-    /// <summary>Waits until one of the requests has completed and returns its index. Entries that are null are passed over.</summary>
-    public static int WaitAny(ReadOnlySpan<Request?> requests)
-    {
-        Patience patience = default;
-        while (true)
-        {
-            for (int i = 0; i < requests.Length; i++)
-                if (requests[i]?.Test() == true) return i;
-            patience.Pause();
-        }
-    }
 }

@@ -1,14 +1,21 @@
 namespace Detox.Mpi.Messaging;
 
-/// <summary>How a rank waits: it looks again at once, then yields its core, then sleeps briefly.</summary>
+/// <summary>How long a rank waits before it looks again: not at all at first, then longer and longer.</summary>
+/// <remarks>A rank that yields in a loop keeps a core that is another rank's, and one that sleeps long answers late. So
+/// it yields a few times only, and then sleeps on its <see cref="Doorbell"/>, which its neighbours on the node ring. The
+/// time-out is for what rings no bell: messages from other nodes, and a library that moves a long message only while
+/// both ends call it.</remarks>
 internal struct Patience
 {
+    private const int Yields = 3;
+    private const int ShortestMicroseconds = 50;
+
     private int _looks;
 
-    public void Pause()
+    /// <summary>Microseconds to sleep, at most <paramref name="longest"/>; 0 means to yield only.</summary>
+    public int Next(int longest)
     {
-        _looks++;
-        if (_looks < 16) Thread.Yield();
-        else Thread.Sleep(_looks < 64 ? 0 : 1);
+        int naps = ++_looks - Yields;
+        return naps <= 0 ? 0 : (int)Math.Min(longest, (long)ShortestMicroseconds << Math.Min(naps - 1, 20));
     }
 }

@@ -1,0 +1,96 @@
+namespace Detox.Mpi.Messaging;
+
+/// <summary>The messages for one rank of an in-process communicator: sent and not yet received, or awaited and not yet sent.</summary>
+/// <remarks>Whoever comes second copies, from the sender's memory to the receiver's, outside the lock.</remarks>
+internal sealed unsafe class InProcessMailbox(InProcessDoorbell owner)
+{
+    private readonly Lock _lock = new();
+    private readonly List<InProcessMessage> _sent = [];
+    private readonly List<InProcessMessage> _awaited = [];
+
+    public void Send(InProcessMessage message)
+    {
+        InProcessMessage? receiver;
+        lock (_lock)
+        {
+            receiver = TakeFirst(_awaited, message);
+            if (receiver is null) _sent.Add(message);
+        }
+        if (receiver is not null) Deliver(message, receiver);
+        // A receiver that has not come yet is not asleep on this, but one that waits for any of several messages may be.
+        owner.Ring();
+    }
+
+    public void Receive(InProcessMessage message)
+    {
+        InProcessMessage? sender;
+        lock (_lock)
+        {
+            sender = TakeFirst(_sent, message);
+            if (sender is null) _awaited.Add(message);
+        }
+        if (sender is not null) Deliver(sender, message);
+    }
+
+    /// <summary>Takes back a message whose memory is about to go; where it is being copied, waits for that.</summary>
+    public void Withdraw(InProcessMessage message)
+    {
+        lock (_lock)
+        {
+            if (_sent.Remove(message) || _awaited.Remove(message)) return;
+        }
+        while (!message.Done) Thread.Sleep(0);
+    }
+
+    private static InProcessMessage? TakeFirst(List<InProcessMessage> messages, InProcessMessage match)
+    {
+        for (int i = 0; i < messages.Count; i++)
+        {
+            InProcessMessage message = messages[i];
+            if (message.Source != match.Source || message.Tag != match.Tag) continue;
+            messages.RemoveAt(i);
+            return message;
+        }
+        return null;
+    }
+
+    private static void Deliver(InProcessMessage sent, InProcessMessage awaited)
+    {
+        awaited.TooLong = sent.Length > awaited.Length;
+        if (!awaited.TooLong)
+        {
+            Buffer.MemoryCopy(sent.Bytes, awaited.Bytes, awaited.Length, sent.Length);
+            awaited.Moved = sent.Length;
+        }
+        sent.Complete();
+        awaited.Complete();
+    }
+}
+
+/// <summary>One end of a message.</summary>
+internal sealed unsafe class InProcessMessage(InProcessDoorbell bell, byte* bytes, long length, int source, int tag)
+{
+    private bool _done;
+
+    public byte* Bytes { get; } = bytes;
+
+    /// <summary>The bytes sent, or the room for them.</summary>
+    public long Length { get; } = length;
+
+    public int Source { get; } = source;
+
+    public int Tag { get; } = tag;
+
+    public long Moved { get; set; }
+
+    public bool TooLong { get; set; }
+
+    public bool Done => Volatile.Read(ref _done);
+
+    /// <summary>Wakes the rank whose end this is.</summary>
+    public void Complete()
+    {
+        Volatile.Write(ref _done, true);
+        bell.Ring();
+    }
+}

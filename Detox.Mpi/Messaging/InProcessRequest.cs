@@ -1,0 +1,23 @@
+using System.Buffers;
+
+namespace Detox.Mpi.Messaging;
+
+internal sealed class InProcessRequest(InProcessCommunicator communicator, InProcessMessage message, MemoryHandle pin, int valueSize) : Request
+{
+    private MemoryHandle _pin = pin;
+    private bool _done;
+
+    private protected override Doorbell Bell => communicator.Bell;
+
+    private protected override int Values => valueSize == 0 ? 0 : checked((int)(message.Moved / valueSize));
+
+    public override bool Test()
+    {
+        if (_done) return true;
+        if (!message.Done) return false;
+        _pin.Dispose();
+        _done = true;
+        communicator.CheckRoom(message, valueSize);
+        return true;
+    }
+}

@@ -1,0 +1,272 @@
+namespace Detox.Mpi.Messaging;
+
+/// <summary>A communicator of an MPI library. Whatever waits is built on Isend, Irecv and Test, and sleeps on a doorbell.</summary>
+internal sealed unsafe class MpiCommunicator : Communicator
+{
+    private const int CollectiveTag = LargestTag + 1;
+
+    /// <summary>Up to this many ranks all tell all others; more of them gather at one that tells the rest.</summary>
+    private const int DirectRanks = 8;
+
+    private readonly int[] _neighbours;
+    private readonly int[] _nodes;
+    private readonly int[] _leaders;
+    private readonly MpiTransfer[] _transfers;
+    private readonly bool _isWorld;
+    private bool _disposed;
+
+    /// <param name="neighbours">For each rank its number on this rank's node, or -1.</param>
+    /// <param name="nodes">For each rank the number of its node, in the communicator of all ranks; else empty.</param>
+    /// <param name="leaders">For each node its lowest rank, or empty too.</param>
+    private MpiCommunicator(MpiProcess process, nint handle, int[] neighbours, int[] nodes, int[] leaders)
+    {
+        Process = process;
+        Handle = handle;
+        Rank = process.Library.Rank(handle);
+        Size = process.Library.Size(handle);
+        _neighbours = neighbours;
+        _nodes = nodes;
+        _leaders = leaders;
+        _isWorld = handle == process.Library.World;
+        _transfers = new MpiTransfer[2 * Size];
+    }
+
+    public override int Rank { get; }
+
+    public override int Size { get; }
+
+    internal MpiProcess Process { get; }
+
+    internal nint Handle { get; }
+
+    /// <summary>Starts MPI in a process that a launcher started, and returns the communicator of all ranks.</summary>
+    /// <exception cref="DetoxException">The library is missing or does not fit the launcher.</exception>
+    public static MpiCommunicator Start(Launcher launcher, string? wish)
+    {
+        MpiLibrary library = MpiLibrary.Load(launcher, wish);
+        library.Initialize();
+        int size = library.Size(library.World);
+        if (size != launcher.Size && launcher.Size > 0)
+        {
+            throw new DetoxException(ExitCode.Environment,
+                $"{launcher.Name} started {launcher.Size} ranks, but the library {library.Path} sees {size}: they do not know each other, so each would run alone. Start with the mpiexec of {MpiLocator.NameOf(library.Family)}'s own installation (under SLURM: {(library.Family == MpiFamily.OpenMpi ? "srun --mpi=pmix" : "srun --mpi=pmi2")}), or set {MpiLocator.Variable} to the library that belongs to the launcher.");
+        }
+
+        MpiProcess process = new(library);
+        MpiCommunicator world = new(process, library.World, [.. Enumerable.Repeat(-1, size)], [], []);
+        return size == 1 ? world : world.FindNeighbours();
+    }
+
+    private MpiCommunicator FindNeighbours()
+    {
+        MpiLibrary library = Process.Library;
+        nint node = library.SplitByNode(Handle, Rank);
+        int neighbour = library.Rank(node);
+        NodeWindow window = NodeWindow.Create(library, node, neighbour, library.Size(node));
+
+        // A node is known by its lowest rank, which it learns from its rank 0.
+        int[] leader = [Rank];
+        using (MpiCommunicator nodeRanks = new(Process, node, [.. Enumerable.Repeat(-1, library.Size(node))], [], []))
+            nodeRanks.BroadcastByTree(leader.AsSpan(), root: 0);
+        (int Leader, int Neighbour)[] places = new (int, int)[Size];
+        Allgather([(leader[0], neighbour)], places.AsSpan());
+        int[] neighbours = [.. places.Select(place => place.Leader == leader[0] ? place.Neighbour : -1)];
+        int[] leaders = [.. places.Select(place => place.Leader).Distinct().Order()];
+        Process.Share(window, leaders.Length > 1);
+        int[] nodes = [.. places.Select(place => Array.IndexOf(leaders, place.Leader))];
+        return new MpiCommunicator(Process, Handle, neighbours, nodes, leaders);
+    }
+
+    public override Communicator Split(int color, int key)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(color);
+        nint handle = Process.Library.Split(Handle, color, key);
+        int size = Process.Library.Size(handle);
+
+        MpiCommunicator bare = new(Process, handle, [.. Enumerable.Repeat(-1, size)], [], []);
+        int[] ranks = new int[size];
+        bare.Allgather([Rank], ranks.AsSpan());
+        return new MpiCommunicator(Process, handle, [.. ranks.Select(rank => _neighbours[rank])], [], []);
+    }
+
+    public override void Barrier()
+    {
+        Span<byte> none = [];
+        Gather(none, none, 0);
+        byte gone = 1;
+        Broadcast(new Span<byte>(ref gone), 0);
+    }
+
+    public override void Broadcast<T>(Span<T> values, int root)
+    {
+        CheckRank(root, nameof(root));
+        if (Size == 1 || values.IsEmpty) return;
+        if (Process.Window is not { } window || _leaders.Length == 0)
+        {
+            BroadcastByTree(values, root);
+            return;
+        }
+
+        fixed (T* pointer = values)
+        {
+            byte* bytes = (byte*)pointer;
+            long length = (long)values.Length * sizeof(T);
+            // On each node one rank has the bytes first: the root on its own, the leader on the others.
+            int rootNode = _nodes[root];
+            int ownNode = _nodes[Rank];
+            if (Rank != (ownNode == rootNode ? root : _leaders[ownNode]))
+            {
+                window.Read(bytes, length, Process);
+                return;
+            }
+            Span<MpiTransfer> sends = PassDownTree(bytes, length, _leaders.Length, ownNode, rootNode, node => node == rootNode ? root : _leaders[node]);
+            window.Write(bytes, length, Process);
+            MpiTransfer.Wait(Process, sends);
+        }
+    }
+
+    private void BroadcastByTree<T>(Span<T> values, int root)
+        where T : unmanaged
+    {
+        fixed (T* pointer = values)
+        {
+            MpiTransfer.Wait(Process, PassDownTree((byte*)pointer, (long)values.Length * sizeof(T), Size, Rank, root, rank => rank));
+        }
+    }
+
+    /// <summary>Receives from the parent in a binomial tree and starts to send to the children, the largest subtree first.</summary>
+    private Span<MpiTransfer> PassDownTree(byte* bytes, long length, int count, int own, int root, Func<int, int> rankOf)
+    {
+        int position = (own - root + count) % count;
+        int RankAt(int place) => rankOf((place + root) % count);
+        int bit = 1;
+        while (bit < count && (position & bit) == 0) bit <<= 1;
+        if (position != 0)
+        {
+            _transfers[0].Receive(this, bytes, length, RankAt(position - bit), CollectiveTag);
+            MpiTransfer.Wait(Process, _transfers.AsSpan(0, 1));
+        }
+        int children = 0;
+        for (bit >>= 1; bit > 0; bit >>= 1)
+        {
+            if (position + bit < count)
+                _transfers[children++].Send(this, bytes, length, RankAt(position + bit), CollectiveTag);
+        }
+        return _transfers.AsSpan(0, children);
+    }
+
+    public override void Gather<T>(ReadOnlySpan<T> values, Span<T> gathered, int root)
+    {
+        CheckRank(root, nameof(root));
+        if (Rank == root) CheckGathered(values.Length, gathered.Length);
+        fixed (T* own = values, all = gathered)
+        {
+            long length = (long)values.Length * sizeof(T);
+            int count = 0;
+            if (Rank != root)
+            {
+                _transfers[count++].Send(this, (byte*)own, length, root, CollectiveTag);
+            }
+            else
+            {
+                for (int rank = 0; rank < Size; rank++)
+                {
+                    byte* place = (byte*)all + (rank * length);
+                    if (rank != Rank) _transfers[count++].Receive(this, place, length, rank, CollectiveTag);
+                    else if (length > 0) Buffer.MemoryCopy(own, place, length, length);
+                }
+            }
+            MpiTransfer.Wait(Process, _transfers.AsSpan(0, count));
+        }
+    }
+
+    public override void Allgather<T>(ReadOnlySpan<T> values, Span<T> gathered)
+    {
+        CheckGathered(values.Length, gathered.Length);
+        if (Size > DirectRanks)
+        {
+            Gather(values, gathered, 0);
+            Broadcast(gathered, 0);
+            return;
+        }
+
+        fixed (T* own = values, all = gathered)
+        {
+            long length = (long)values.Length * sizeof(T);
+            int count = 0;
+            for (int rank = 0; rank < Size; rank++)
+            {
+                byte* place = (byte*)all + (rank * length);
+                if (rank != Rank) _transfers[count++].Receive(this, place, length, rank, CollectiveTag);
+                else if (length > 0) Buffer.MemoryCopy(own, place, length, length);
+            }
+            for (int step = 1; step < Size; step++)
+                _transfers[count++].Send(this, (byte*)own, length, (Rank + step) % Size, CollectiveTag);
+            MpiTransfer.Wait(Process, _transfers.AsSpan(0, count));
+        }
+    }
+
+    public override void Allreduce(Span<long> values, Reduction reduction)
+    {
+        long[] all = new long[Rank == 0 ? Size * values.Length : 0];
+        Gather(values, all, 0);
+        if (Rank == 0) Reduce(values, all, reduction);
+        Broadcast(values, 0);
+    }
+
+    public override void Send<T>(ReadOnlySpan<T> values, int destination, int tag)
+    {
+        CheckPeer(destination, tag, nameof(destination));
+        fixed (T* pointer = values)
+        {
+            _transfers[0].Send(this, (byte*)pointer, (long)values.Length * sizeof(T), destination, tag);
+            MpiTransfer.Wait(Process, _transfers.AsSpan(0, 1));
+        }
+    }
+
+    public override int Receive<T>(Span<T> values, int source, int tag)
+    {
+        CheckPeer(source, tag, nameof(source));
+        fixed (T* pointer = values)
+        {
+            _transfers[0].Receive(this, (byte*)pointer, (long)values.Length * sizeof(T), source, tag);
+            MpiTransfer.Wait(Process, _transfers.AsSpan(0, 1));
+            return checked((int)(_transfers[0].Moved / sizeof(T)));
+        }
+    }
+
+    public override Request ImmediateSend<T>(ReadOnlyMemory<T> values, int destination, int tag)
+    {
+        CheckPeer(destination, tag, nameof(destination));
+        return new MpiRequest(this, values.Pin(), (long)values.Length * sizeof(T), destination, tag, 0);
+    }
+
+    public override Request ImmediateReceive<T>(Memory<T> values, int source, int tag)
+    {
+        CheckPeer(source, tag, nameof(source));
+        return new MpiRequest(this, values.Pin(), (long)values.Length * sizeof(T), source, tag, sizeof(T));
+    }
+
+    /// <summary>Tells a rank of this node that something was sent to it or taken from it.</summary>
+    internal void Ring(int rank) => Process.Ring(_neighbours[rank]);
+
+    public override void Abort(int exitCode)
+    {
+        Process.Library.Abort(exitCode);
+        Environment.Exit(exitCode);
+    }
+
+    /// <summary>Collective. The communicator of all ranks ends MPI.</summary>
+    public override void Dispose()
+    {
+        if (_disposed) return;
+        _disposed = true;
+        if (!_isWorld)
+        {
+            Process.Library.Free(Handle);
+            return;
+        }
+        if (Process.Window is { } window) Process.Library.FreeWindow(window.Handle);
+        Process.Library.Finish();
+    }
+}

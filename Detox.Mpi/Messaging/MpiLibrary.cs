@@ -1,0 +1,290 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Detox.Mpi.Messaging;
+
+/// <summary>The C library of an MPI: the functions that Detox calls, with the constants of the library's family.</summary>
+/// <remarks>Nothing is compiled against mpi.h: both families' handles fit in a nint. MPICH's are 32-bit numbers, of which
+/// a callee reads the lower half; Open MPI's are addresses of symbols that it exports. A handle that a function returns is
+/// written to a zeroed nint, so that 4 or 8 written bytes mean the same on a little-endian machine.</remarks>
+internal sealed unsafe class MpiLibrary
+{
+    private const int ThreadSerialized = 2;
+    private const int ErrorStringLength = 1024;
+
+    /// <summary>Room for a status of any library: MPICH's has 20 bytes, Open MPI's 24.</summary>
+    public const int StatusLength = 128;
+
+    private readonly delegate* unmanaged<int*, byte***, int, int*, int> _initThread;
+    private readonly delegate* unmanaged<int> _finalize;
+    private readonly delegate* unmanaged<nint, int, int> _abort;
+    private readonly delegate* unmanaged<nint, int*, int> _commSize;
+    private readonly delegate* unmanaged<nint, int*, int> _commRank;
+    private readonly delegate* unmanaged<nint, int, int, nint*, int> _commSplit;
+    private readonly delegate* unmanaged<nint, int, int, nint, nint*, int> _commSplitType;
+    private readonly delegate* unmanaged<nint*, int> _commFree;
+    private readonly delegate* unmanaged<nint, nint, int> _commSetErrhandler;
+    private readonly delegate* unmanaged<int, byte*, int*, int> _errorString;
+    private readonly delegate* unmanaged<int, int*, int> _errorClass;
+    private readonly delegate* unmanaged<void*, int, nint, int, int, nint, nint*, int> _isend;
+    private readonly delegate* unmanaged<void*, int, nint, int, int, nint, nint*, int> _irecv;
+    private readonly delegate* unmanaged<nint*, int*, void*, int> _test;
+    private readonly delegate* unmanaged<int, int, nint, int*, void*, int> _iprobe;
+    private readonly delegate* unmanaged<void*, nint, int*, int> _getCount;
+    private readonly delegate* unmanaged<nint, int, nint, nint, void**, nint*, int> _winAllocateShared;
+    private readonly delegate* unmanaged<nint, int, nint*, int*, void**, int> _winSharedQuery;
+    private readonly delegate* unmanaged<nint*, int> _winFree;
+
+    private readonly nint _byte;
+    private readonly nint _errorsReturn;
+    private readonly nint _infoNull;
+    private readonly int _anySource;
+    private readonly int _shared;
+    private readonly int _truncated;
+
+    private MpiLibrary(nint library, string path)
+    {
+        Path = path;
+        Family = FamilyOf(library);
+        bool open = Family == MpiFamily.OpenMpi;
+        nint Symbol(string name) => NativeLibrary.TryGetExport(library, name, out nint address) ? address
+            : throw new DetoxException(ExitCode.Environment, $"{path} has no {name}: it is not an MPI library of version 3 or later. {MpiLocator.Advice(Family)}.");
+
+        World = open ? Symbol("ompi_mpi_comm_world") : 0x44000000;
+        _byte = open ? Symbol("ompi_mpi_byte") : 0x4c00010d;
+        _errorsReturn = open ? Symbol("ompi_mpi_errors_return") : 0x54000001;
+        _infoNull = open ? Symbol("ompi_mpi_info_null") : 0x1c000000;
+        _anySource = open ? -1 : -2;
+        _shared = open ? 0 : 1;
+        _truncated = open ? 15 : 14;
+
+        _initThread = (delegate* unmanaged<int*, byte***, int, int*, int>)Symbol("MPI_Init_thread");
+        _finalize = (delegate* unmanaged<int>)Symbol("MPI_Finalize");
+        _abort = (delegate* unmanaged<nint, int, int>)Symbol("MPI_Abort");
+        _commSize = (delegate* unmanaged<nint, int*, int>)Symbol("MPI_Comm_size");
+        _commRank = (delegate* unmanaged<nint, int*, int>)Symbol("MPI_Comm_rank");
+        _commSplit = (delegate* unmanaged<nint, int, int, nint*, int>)Symbol("MPI_Comm_split");
+        _commSplitType = (delegate* unmanaged<nint, int, int, nint, nint*, int>)Symbol("MPI_Comm_split_type");
+        _commFree = (delegate* unmanaged<nint*, int>)Symbol("MPI_Comm_free");
+        _commSetErrhandler = (delegate* unmanaged<nint, nint, int>)Symbol("MPI_Comm_set_errhandler");
+        _errorString = (delegate* unmanaged<int, byte*, int*, int>)Symbol("MPI_Error_string");
+        _errorClass = (delegate* unmanaged<int, int*, int>)Symbol("MPI_Error_class");
+        _isend = (delegate* unmanaged<void*, int, nint, int, int, nint, nint*, int>)Symbol("MPI_Isend");
+        _irecv = (delegate* unmanaged<void*, int, nint, int, int, nint, nint*, int>)Symbol("MPI_Irecv");
+        _test = (delegate* unmanaged<nint*, int*, void*, int>)Symbol("MPI_Test");
+        _iprobe = (delegate* unmanaged<int, int, nint, int*, void*, int>)Symbol("MPI_Iprobe");
+        _getCount = (delegate* unmanaged<void*, nint, int*, int>)Symbol("MPI_Get_count");
+        _winAllocateShared = (delegate* unmanaged<nint, int, nint, nint, void**, nint*, int>)Symbol("MPI_Win_allocate_shared");
+        _winSharedQuery = (delegate* unmanaged<nint, int, nint*, int*, void**, int>)Symbol("MPI_Win_shared_query");
+        _winFree = (delegate* unmanaged<nint*, int>)Symbol("MPI_Win_free");
+    }
+
+    public MpiFamily Family { get; }
+
+    /// <summary>The name or path by which the loader found it.</summary>
+    public string Path { get; }
+
+    /// <summary>MPI_COMM_WORLD.</summary>
+    public nint World { get; }
+
+    /// <summary>Loads the library that the launcher, or the person by <see cref="MpiLocator.Variable"/>, asks for.</summary>
+    /// <exception cref="DetoxException">There is none, or it cannot work under this launcher.</exception>
+    public static MpiLibrary Load(Launcher launcher, string? wish)
+    {
+        (MpiFamily? family, string? file) = MpiLocator.Choose(launcher, wish);
+        if (family is null && file is null)
+            throw new DetoxException(ExitCode.Environment,
+                $"{launcher.Name} started {launcher.Size} tasks and gave them no way to find each other (no PMI variables are set). Start them with srun --mpi=pmix (Open MPI) or srun --mpi=pmi2 (MPICH, Intel MPI); srun --mpi=list shows what this cluster has.");
+
+        nint library = 0;
+        string path = "";
+        List<string> failures = [];
+        foreach (string candidate in file is null ? MpiLocator.Candidates(family!.Value) : [file])
+        {
+            if (TryLoad(candidate, out library, out string failure))
+            {
+                path = candidate;
+                break;
+            }
+            failures.Add(failure);
+        }
+        if (library == 0)
+        {
+            string found = failures.Find(failure => !failure.Contains("No such file", StringComparison.Ordinal)) ?? failures[0];
+            throw new DetoxException(ExitCode.Environment, file is null
+                ? $"{launcher.Name} started this program, and its library ({MpiLocator.NameOf(family!.Value)}: {string.Join(" or ", MpiLocator.Sonames(family.Value))}) cannot be loaded ({found}). To mend it, {MpiLocator.Advice(family.Value)}."
+                : $"{MpiLocator.Variable} names the library {file}, which cannot be loaded ({found}). Give the path of libmpi.so.40, libmpi.so.12 or libmpich.so.12, or unset {MpiLocator.Variable} to let the launcher decide.");
+        }
+
+        // Under srun a library of either family may have been built for the PMI that is spoken, so only mpiexec's word is final.
+        MpiFamily loaded = FamilyOf(library);
+        if (launcher.Kind is LauncherKind.OpenMpi or LauncherKind.Hydra && loaded != launcher.Family)
+        {
+            throw new DetoxException(ExitCode.Environment,
+                $"{launcher.Name} started this program, but the library {path} is {MpiLocator.NameOf(loaded)}: the ranks would not find each other. Unset {MpiLocator.Variable}, or start with the mpiexec of {MpiLocator.NameOf(loaded)} (Debian: {(loaded == MpiFamily.OpenMpi ? "mpiexec.openmpi" : "mpiexec.mpich")}).");
+        }
+        return new MpiLibrary(library, path);
+    }
+
+    /// <summary>The library's own description of itself, without starting MPI.</summary>
+    public static string Version(string path)
+    {
+        if (!TryLoad(path, out nint library, out string failure)) throw new DetoxException(ExitCode.Environment, failure);
+        if (!NativeLibrary.TryGetExport(library, "MPI_Get_library_version", out nint address))
+            throw new DetoxException(ExitCode.Environment, $"{path} is not an MPI library of version 3 or later");
+        byte* text = stackalloc byte[16_384];
+        int length = 0;
+        int error = ((delegate* unmanaged<byte*, int*, int>)address)(text, &length);
+        return error == 0 ? Encoding.UTF8.GetString(text, length).TrimEnd('\0').Trim() : $"MPI_Get_library_version failed with {error}";
+    }
+
+    private static bool TryLoad(string path, out nint library, out string failure)
+    {
+        failure = "";
+        library = 0;
+        try
+        {
+            library = NativeLibrary.Load(path);
+        }
+        catch (Exception exception) when (exception is DllNotFoundException or BadImageFormatException)
+        {
+            failure = exception.Message.Split('\n').Select(line => line.Trim()).FirstOrDefault(line => line.StartsWith(path, StringComparison.Ordinal))
+                ?? $"{path}: cannot be loaded";
+            return false;
+        }
+        LibC.MakeGlobal(path);
+        return true;
+    }
+
+    private static MpiFamily FamilyOf(nint library)
+        => NativeLibrary.TryGetExport(library, "ompi_mpi_comm_world", out _) ? MpiFamily.OpenMpi : MpiFamily.Mpich;
+
+    /// <summary>Starts MPI. MPI_THREAD_SERIALIZED: one thread at a time calls it, though not always the first thread of the
+    /// process; no library takes locks for that.</summary>
+    public void Initialize()
+    {
+        // These libraries would take over the signals by which .NET learns of a null reference.
+        LibC.SetDefault("UCX_ERROR_SIGNALS", "");
+        LibC.SetDefault("OMPI_MCA_opal_signal", "");
+        // Where the library itself waits (here, in Split and in Finalize), it should not keep a core either.
+        LibC.SetDefault("OMPI_MCA_mpi_yield_when_idle", "1");
+        int provided = 0;
+        int error = _initThread(null, null, ThreadSerialized, &provided);
+        if (error != 0) throw new DetoxException(ExitCode.Environment, $"MPI_Init_thread of {Path} failed with error {error}.");
+        if (provided < ThreadSerialized)
+            throw new DetoxException(ExitCode.Environment, $"{Path} does not allow calls from several threads in turn (MPI_THREAD_SERIALIZED). Use a build of it with thread support.");
+        ReturnErrors(World);
+    }
+
+    public void Finish() => _ = _finalize();
+
+    public void Abort(int exitCode) => _ = _abort(World, exitCode);
+
+    public int Size(nint communicator)
+    {
+        int size = 0;
+        Check(_commSize(communicator, &size), "MPI_Comm_size");
+        return size;
+    }
+
+    public int Rank(nint communicator)
+    {
+        int rank = 0;
+        Check(_commRank(communicator, &rank), "MPI_Comm_rank");
+        return rank;
+    }
+
+    public nint Split(nint communicator, int color, int key)
+    {
+        nint result = 0;
+        Check(_commSplit(communicator, color, key, &result), "MPI_Comm_split");
+        ReturnErrors(result);
+        return result;
+    }
+
+    /// <summary>The ranks that can share memory with this one.</summary>
+    public nint SplitByNode(nint communicator, int key)
+    {
+        nint result = 0;
+        Check(_commSplitType(communicator, _shared, key, _infoNull, &result), "MPI_Comm_split_type");
+        ReturnErrors(result);
+        return result;
+    }
+
+    public void Free(nint communicator) => Check(_commFree(&communicator), "MPI_Comm_free");
+
+    public nint Isend(byte* bytes, int length, int destination, int tag, nint communicator)
+    {
+        nint request = 0;
+        Check(_isend(bytes, length, _byte, destination, tag, communicator, &request), "MPI_Isend");
+        return request;
+    }
+
+    public nint Irecv(byte* bytes, int length, int source, int tag, nint communicator)
+    {
+        nint request = 0;
+        Check(_irecv(bytes, length, _byte, source, tag, communicator, &request), "MPI_Irecv");
+        return request;
+    }
+
+    /// <summary>Whether the request has completed, and with how many bytes; it is freed then.</summary>
+    /// <exception cref="MessageTooLongException">What arrived is longer than the room for it.</exception>
+    public bool Test(ref nint request, out int bytes)
+    {
+        byte* status = stackalloc byte[StatusLength];
+        int done = 0;
+        int count = 0;
+        nint handle = request;
+        int error = _test(&handle, &done, status);
+        request = handle;
+        bytes = 0;
+        if (error != 0)
+        {
+            int errorClass = 0;
+            if (_errorClass(error, &errorClass) == 0 && errorClass == _truncated) throw new MessageTooLongException();
+            Check(error, "MPI_Test");
+        }
+        if (done == 0) return false;
+        Check(_getCount(status, _byte, &count), "MPI_Get_count");
+        bytes = Math.Max(count, 0);
+        return true;
+    }
+
+    /// <summary>Lets the library move on whatever is under way.</summary>
+    public void Progress()
+    {
+        byte* status = stackalloc byte[StatusLength];
+        int found = 0;
+        Check(_iprobe(_anySource, Communicator.LargestTag + 1, World, &found, status), "MPI_Iprobe");
+    }
+
+    /// <summary>Memory that all ranks of a node's communicator see; the first of them owns it.</summary>
+    public nint AllocateShared(nint communicator, int rank, nint length, out byte* memory)
+    {
+        void* own = null;
+        nint window = 0;
+        Check(_winAllocateShared(rank == 0 ? length : 0, 1, _infoNull, communicator, &own, &window), "MPI_Win_allocate_shared");
+        nint size = 0;
+        int unit = 0;
+        void* shared = null;
+        Check(_winSharedQuery(window, 0, &size, &unit, &shared), "MPI_Win_shared_query");
+        memory = (byte*)shared;
+        return window;
+    }
+
+    public void FreeWindow(nint window) => Check(_winFree(&window), "MPI_Win_free");
+
+    private void ReturnErrors(nint communicator) => Check(_commSetErrhandler(communicator, _errorsReturn), "MPI_Comm_set_errhandler");
+
+    private void Check(int error, string function)
+    {
+        if (error == 0) return;
+        byte* text = stackalloc byte[ErrorStringLength];
+        int length = 0;
+        string reason = _errorString(error, text, &length) == 0 ? Encoding.UTF8.GetString(text, length).Trim() : $"error {error}";
+        throw new DetoxException(ExitCode.Environment, $"{function} of {Path} failed: {reason}");
+    }
+}
+
+/// <summary>A message is longer than the room that its receiver gave. The communicator says whose it was.</summary>
+internal sealed class MessageTooLongException : Exception;

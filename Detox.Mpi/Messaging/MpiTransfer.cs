@@ -1,0 +1,103 @@
+namespace Detox.Mpi.Messaging;
+
+/// <summary>One message on its way, in pieces where it is long: full ones, then one that is not full and may be empty.
+/// So a receiver knows the end without knowing the length.</summary>
+/// <remarks>Pieces of one source and tag must not mix: while a message of several pieces is being received, nothing else
+/// may be received from that rank with that tag.</remarks>
+internal unsafe struct MpiTransfer
+{
+    /// <summary>A longer message is fetched by its receiver, and its sender wants to hear when that is done.</summary>
+    private const int FetchedBytes = 2048;
+
+    private MpiCommunicator? _communicator;
+    private byte* _bytes;
+    private long _left;
+    private nint _request;
+    private int _posted;
+    private int _peer;
+    private int _tag;
+    private bool _sends;
+
+    /// <summary>The bytes sent or received so far.</summary>
+    public long Moved { get; private set; }
+
+    public void Send(MpiCommunicator communicator, byte* bytes, long length, int destination, int tag)
+        => Start(communicator, bytes, length, destination, tag, sends: true);
+
+    public void Receive(MpiCommunicator communicator, byte* bytes, long room, int source, int tag)
+        => Start(communicator, bytes, room, source, tag, sends: false);
+
+    private void Start(MpiCommunicator communicator, byte* bytes, long length, int peer, int tag, bool sends)
+    {
+        _communicator = communicator;
+        _bytes = bytes;
+        _left = length;
+        _peer = peer;
+        _tag = tag;
+        _sends = sends;
+        Moved = 0;
+        if (sends) communicator.Process.Count(+1);
+        Post();
+    }
+
+    private void Post()
+    {
+        MpiCommunicator communicator = _communicator!;
+        MpiLibrary library = communicator.Process.Library;
+        _posted = (int)Math.Min(communicator.Process.PieceBytes, _left);
+        if (!_sends)
+        {
+            _request = library.Irecv(_bytes, _posted, _peer, _tag, communicator.Handle);
+            return;
+        }
+        _request = library.Isend(_bytes, _posted, _peer, _tag, communicator.Handle);
+        communicator.Ring(_peer);
+    }
+
+    /// <summary>Whether the whole message has gone or come; starts the next piece where it has not.</summary>
+    public bool Test()
+    {
+        if (_communicator is null) return true;
+        MpiProcess process = _communicator.Process;
+        int count;
+        try
+        {
+            if (!process.Library.Test(ref _request, out count)) return false;
+        }
+        catch (MessageTooLongException)
+        {
+            throw TooLong(_communicator.Rank, _peer, _tag, Moved + _left);
+        }
+        if (_sends) count = _posted;
+        _bytes += count;
+        _left -= count;
+        Moved += count;
+        if (count == process.PieceBytes)
+        {
+            Post();
+            return false;
+        }
+
+        if (_sends) process.Count(-1);
+        else if (Moved > FetchedBytes) _communicator.Ring(_peer);
+        _communicator = null;
+        return true;
+    }
+
+    /// <summary>Waits for all of them.</summary>
+    public static void Wait(MpiProcess process, Span<MpiTransfer> transfers)
+    {
+        Patience patience = default;
+        int done = 0;
+        while (true)
+        {
+            int rings = process.Bell.Rings;
+            while (done < transfers.Length && transfers[done].Test()) done++;
+            if (done == transfers.Length) return;
+            process.Bell.Wait(rings, ref patience);
+        }
+    }
+
+    public static DetoxException TooLong(int rank, int source, int tag, long room)
+        => new(ExitCode.Unexpected, $"rank {rank} expected at most {room} bytes from rank {source} (tag {tag}) and was sent more: the two ranks do not agree on what is sent");
+}

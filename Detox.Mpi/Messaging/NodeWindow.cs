@@ -1,0 +1,172 @@
+using System.Runtime.CompilerServices;
+
+namespace Detox.Mpi.Messaging;
+
+/// <summary>Memory that the ranks of one node share: a doorbell for each of them, and slots through which one rank's bytes
+/// reach all the others with one copy each.</summary>
+/// <remarks>MPI libraries expect a core for each rank. Where ranks outnumber cores, their broadcasts spin, or wake every
+/// rank once for each small fragment. Here a waiting rank sleeps in the kernel until its bell rings, and finds up to
+/// <see cref="Slots"/> x <see cref="SlotBytes"/> bytes at once.
+/// Chunk c of the job lies in slot c % Slots. It is there once the sequence number has passed c, and the slot is free when
+/// its count of readers has come down to 0. All ranks of the node take part in every chunk, so they agree on c without asking.</remarks>
+internal sealed unsafe class NodeWindow
+{
+    private const int SlotBytes = 256 * 1024;
+    private const int Slots = 8;
+    private const int CacheLine = 64;
+
+    private const int SequenceAt = 0;
+    private const int FailedAt = CacheLine;
+    private const int SlotStatesAt = 2 * CacheLine;
+    private const int BellsAt = SlotStatesAt + (Slots * CacheLine);
+
+    private readonly byte* _memory;
+    private readonly byte* _slots;
+    private readonly int _rank;
+    private readonly int _size;
+    private readonly MpiDoorbell _bell;
+    private long _next;
+
+    private NodeWindow(nint handle, byte* memory, int rank, int size)
+    {
+        Handle = handle;
+        _memory = memory;
+        _rank = rank;
+        _size = size;
+        _slots = memory + HeaderBytes(size);
+        _bell = new MpiDoorbell(Bell(rank));
+    }
+
+    /// <summary>MPI's handle of the window.</summary>
+    public nint Handle { get; }
+
+    public MpiDoorbell OwnBell => _bell;
+
+    private static int HeaderBytes(int size) => (BellsAt + (size * CacheLine) + 4095) & ~4095;
+
+    /// <summary>Collective over the node's ranks. The bells may be rung once all of them have returned.</summary>
+    public static NodeWindow Create(MpiLibrary library, nint node, int rank, int size)
+    {
+        nint handle = library.AllocateShared(node, rank, HeaderBytes(size) + ((nint)Slots * SlotBytes), out byte* memory);
+        if (rank == 0) new Span<byte>(memory, HeaderBytes(size)).Clear();
+        return new NodeWindow(handle, memory, rank, size);
+    }
+
+    private int* Bell(int rank) => (int*)(_memory + BellsAt + (rank * CacheLine));
+
+    /// <summary>Tells a rank of this node to look again.</summary>
+    public void Ring(int rank) => MpiDoorbell.Ring(Bell(rank));
+
+    /// <summary>Whether this rank is the first of its node to ask: the one that says why the job ends.</summary>
+    public bool FirstToFail() => Interlocked.Exchange(ref *(int*)(_memory + FailedAt), 1) == 0;
+
+    /// <summary>Gives bytes to all other ranks of the node, which call <see cref="Read"/> with as many.</summary>
+    public void Write(byte* bytes, long length, MpiProcess process)
+    {
+        ref long sequence = ref *(long*)(_memory + SequenceAt);
+        if (_size == 1) return;
+        bool told = true;
+        for (long at = 0; at < length; at += SlotBytes)
+        {
+            int slot = (int)(_next % Slots);
+            SlotState* state = State(slot);
+            if (Volatile.Read(ref state->Readers) != 0)
+            {
+                RingOthers();
+                Await(process, ref state->Readers, static (ref int readers) => Volatile.Read(ref readers) == 0);
+            }
+            long count = Math.Min(SlotBytes, length - at);
+            Buffer.MemoryCopy(bytes + at, _slots + ((long)slot * SlotBytes), SlotBytes, count);
+            state->Writer = _rank;
+            state->Readers = _size - 1;
+            Volatile.Write(ref sequence, ++_next);
+            told = false;
+        }
+        // One ring for all that fits: a rank that wakes for each chunk costs a change of process for each.
+        if (!told) RingOthers();
+    }
+
+    /// <summary>Takes the bytes that another rank of the node writes.</summary>
+    public void Read(byte* bytes, long length, MpiProcess process)
+    {
+        ref long sequence = ref *(long*)(_memory + SequenceAt);
+        for (long at = 0; at < length; at += SlotBytes)
+        {
+            int slot = (int)(_next % Slots);
+            SlotState* state = State(slot);
+            long next = _next;
+            Patience patience = default;
+            while (true)
+            {
+                int rings = _bell.Rings;
+                if (Volatile.Read(ref sequence) > next) break;
+                process.Rest(rings, ref patience);
+            }
+            long count = Math.Min(SlotBytes, length - at);
+            Buffer.MemoryCopy(_slots + ((long)slot * SlotBytes), bytes + at, count, count);
+            _next++;
+            int writer = state->Writer;
+            if (Interlocked.Decrement(ref state->Readers) == 0) Ring(writer);
+        }
+    }
+
+    private delegate bool Condition(ref int value);
+
+    private void Await(MpiProcess process, ref int value, Condition condition)
+    {
+        Patience patience = default;
+        while (true)
+        {
+            int rings = _bell.Rings;
+            if (condition(ref value)) return;
+            process.Rest(rings, ref patience);
+        }
+    }
+
+    private void RingOthers()
+    {
+        for (int rank = 0; rank < _size; rank++)
+            if (rank != _rank) Ring(rank);
+    }
+
+    private SlotState* State(int slot) => (SlotState*)(_memory + SlotStatesAt + (slot * CacheLine));
+
+    private struct SlotState
+    {
+        public int Readers;
+        public int Writer;
+    }
+}
+
+/// <summary>A doorbell in memory that the ranks of a node share: a count of rings, and whether its owner is asleep.</summary>
+internal sealed unsafe class MpiDoorbell(int* word) : Doorbell
+{
+    /// <summary>A rank that hears no bell for this long looks anyway. Few microseconds where messages come that ring none.</summary>
+    public int LongestMicroseconds { get; set; } = 100;
+
+    public override int Rings => Volatile.Read(ref *word);
+
+    public override void Wait(int rings, ref Patience patience)
+    {
+        int microseconds = patience.Next(LongestMicroseconds);
+        if (microseconds == 0)
+        {
+            LibC.Yield();
+        }
+        else
+        {
+            ref int asleep = ref word[1];
+            Interlocked.Exchange(ref asleep, 1);
+            LibC.WaitOn(word, rings, microseconds);
+            Volatile.Write(ref asleep, 0);
+        }
+        if (Rings != rings) patience = default;
+    }
+
+    public static void Ring(int* word)
+    {
+        Interlocked.Increment(ref *word);
+        // Its owner sets the mark before the kernel compares the count, so one of the two always sees the other.
+        if (Interlocked.Exchange(ref word[1], 0) != 0) LibC.Wake(word);
+    }
+}

@@ -1,0 +1,74 @@
+using Detox.Mpi.Messaging;
+
+namespace Detox.Tests.Messaging;
+
+/// <summary>What the tests start under mpiexec: `dotnet exec Detox.Tests.dll VERB`, this assembly's own entry point.</summary>
+internal static class RankProgram
+{
+    public static int Main(string[] args)
+    {
+        Launcher launcher = Launcher.Detect();
+        const int inProcessRanks = 3;
+        return args switch
+        {
+            ["contract"] => World.Run(launcher, inProcessRanks, Contract, Console.Error),
+            ["throw"] => World.Run(launcher, inProcessRanks, Throw, Console.Error),
+            ["fail-everywhere"] => World.Run(launcher, inProcessRanks, FailEverywhere, Console.Error),
+            ["return", var code] => World.Run(launcher, inProcessRanks, _ => int.Parse(code), Console.Error),
+            ["null-reference"] => World.Run(launcher, inProcessRanks, NullReference, Console.Error),
+            ["measure"] => World.Run(launcher, inProcessRanks, MessagingBenchmark.Run, Console.Error),
+            _ => Usage(),
+        };
+    }
+
+    private static int Usage()
+    {
+        Console.Error.WriteLine("verbs: contract, throw, fail-everywhere, return CODE, null-reference, measure");
+        return (int)Detox.Mpi.ExitCode.Usage;
+    }
+
+    private static int Contract(Communicator world)
+    {
+        int size = world.Size;
+        CommunicatorContract.CheckAll(world);
+        if (world is MpiCommunicator mpi)
+        {
+            // The same once more with messages that need several pieces.
+            mpi.Process.PieceBytes = 64;
+            CommunicatorContract.CheckAll(world);
+        }
+        if (world.Rank == 0) Console.WriteLine($"contract holds for {size} ranks");
+        return 0;
+    }
+
+    /// <summary>One rank fails while the others wait for it for ever.</summary>
+    private static int Throw(Communicator world)
+    {
+        if (world.Rank == world.Size - 1) throw new Detox.Mpi.DetoxException(Detox.Mpi.ExitCode.Environment, $"rank {world.Rank} gave up");
+        world.Barrier();
+        world.Barrier();
+        return 0;
+    }
+
+    private static int FailEverywhere(Communicator world)
+    {
+        world.Barrier();
+        throw new Detox.Mpi.DetoxException(Detox.Mpi.ExitCode.Usage, "all ranks found the same");
+    }
+
+    /// <summary>The MPI library must leave .NET the signal that becomes this exception.</summary>
+    private static int NullReference(Communicator world)
+    {
+        string? nothing = world.Size == 0 ? "" : null;
+        try
+        {
+            return nothing!.Length;
+        }
+        catch (NullReferenceException)
+        {
+            world.Barrier();
+            if (world.Rank == 0) Console.WriteLine("caught");
+            return 0;
+        }
+    }
+}
