@@ -34,46 +34,52 @@ public sealed class BucketedAggregation : IDisposable
         _width = width;
         _rows = new long[maximumRows];
         _resultRows = new long[buckets];
-        if (Bucketed(maximumRows)) _results = device.Allocate(buckets * width);
+        if (Bucketed(buckets, maximumRows)) _results = device.Allocate(buckets * width);
     }
 
     /// <summary>Null, or why so many winners cannot be aggregated, in one sentence with the numbers.</summary>
     public string? Problem(int winners)
+        => winners <= _rows.Length ? Problem(_within, _across, _buckets, winners)
+            : $"{winners} winners are more than the {_rows.Length} that there is room for";
+
+    /// <summary>The same before there is a device: what two rules joined by buckets say to a number of winners.</summary>
+    public static string? Problem(AggregationRule within, AggregationRule across, int buckets, int winners)
     {
         if (winners < 1) return "there is no winner to aggregate";
-        if (winners > _rows.Length) return $"{winners} winners are more than the {_rows.Length} that there is room for";
-        if (!Bucketed(winners))
+        if (!Bucketed(buckets, winners))
         {
-            return winners >= _across.RowsNeeded ? null
-                : $"{_across.Name} needs {_across.RowsNeededText}; there {(winners == 1 ? "is 1 winner" : $"are {winners} winners")}";
+            return winners >= across.RowsNeeded ? null
+                : $"{across.Name} needs {across.RowsNeededText}; there {(winners == 1 ? "is 1 winner" : $"are {winners} winners")}";
         }
 
-        int smallest = winners / _buckets;
-        if (smallest < _within.RowsNeeded)
-            return $"{_within.Name} needs {_within.RowsNeededText}; a bucket of {winners} winners in {_buckets} buckets has {smallest}";
-        return _buckets >= _across.RowsNeeded ? null
-            : $"{_across.Name} needs {_across.RowsNeededText}; {(_buckets == 1 ? "there is 1 bucket" : $"there are {_buckets} buckets")}";
+        int smallest = winners / buckets;
+        if (smallest < within.RowsNeeded)
+            return $"{within.Name} needs {within.RowsNeededText}; a bucket of {winners} winners in {buckets} buckets has {smallest}";
+        return buckets >= across.RowsNeeded ? null
+            : $"{across.Name} needs {across.RowsNeededText}; {(buckets == 1 ? "there is 1 bucket" : $"there are {buckets} buckets")}";
     }
 
-    /// <summary>output = the aggregate of n rows, row i at i * stride. The output must not overlap them.</summary>
+    /// <summary>output = the aggregate of the rows. The output must not overlap them.</summary>
     /// <param name="shuffleSeed">Decides which rows share a bucket: another one every step.</param>
-    /// <exception cref="ArgumentException"><see cref="Problem"/> has something to say about n.</exception>
-    public void Aggregate(View rows, int n, long stride, ulong shuffleSeed, View output)
+    /// <exception cref="ArgumentException"><see cref="Problem(int)"/> has something to say about the number of rows.</exception>
+    public void Aggregate(Rows rows, ulong shuffleSeed, View output)
     {
-        if (Problem(n) is { } problem) throw new ArgumentException($"Cannot aggregate: {problem}.", nameof(n));
-        Rows all = Rows.Regular(rows, stride, _width, _rows.AsSpan(0, n));
-        if (!Bucketed(n))
+        int n = rows.Count;
+        if (Problem(n) is { } problem) throw new ArgumentException($"Cannot aggregate: {problem}.", nameof(rows));
+        if (!Bucketed(_buckets, n))
         {
-            _across.Aggregate(_device, all, output);
+            _across.Aggregate(_device, rows, output);
             return;
         }
 
-        new SeededRandom(shuffleSeed).Shuffle(_rows.AsSpan(0, n));
+        Span<long> shuffled = _rows.AsSpan(0, n);
+        rows.Offsets.CopyTo(shuffled);
+        new SeededRandom(shuffleSeed).Shuffle(shuffled);
         int first = 0;
         for (int bucket = 0; bucket < _buckets; bucket++)
         {
             int size = (n / _buckets) + (bucket < n % _buckets ? 1 : 0);
-            var members = new Rows(rows, _rows.AsSpan(first, size), _width);
+            var members = new Rows(rows.Memory, shuffled.Slice(first, size), _width);
             _within.Aggregate(_device, members, _results!.All.Slice(bucket * _width, _width));
             first += size;
         }
@@ -88,5 +94,5 @@ public sealed class BucketedAggregation : IDisposable
         _across.Dispose();
     }
 
-    private bool Bucketed(int rows) => _buckets > 0 && _buckets < rows;
+    private static bool Bucketed(int buckets, int rows) => buckets > 0 && buckets < rows;
 }

@@ -16,6 +16,9 @@ public abstract class Communicator : IDisposable
     /// <summary>The number of ranks.</summary>
     public abstract int Size { get; }
 
+    /// <summary>What carries the messages, for people: "Open MPI v4.1.4", "threads of one process".</summary>
+    public abstract string Description { get; }
+
     /// <summary>Collective: ranks of one <paramref name="color"/> become a communicator, ordered by <paramref name="key"/>, then rank.</summary>
     public abstract Communicator Split(int color, int key);
 

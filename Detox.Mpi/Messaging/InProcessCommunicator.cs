@@ -9,6 +9,8 @@ internal sealed unsafe class InProcessCommunicator(InProcessTeam team, int rank)
 
     public override int Size => team.Size;
 
+    public override string Description => "threads of one process";
+
     internal InProcessDoorbell Bell => team.Bells[Rank];
 
     public override Communicator Split(int color, int key)

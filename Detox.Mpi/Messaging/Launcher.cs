@@ -17,6 +17,9 @@ public sealed record Launcher(LauncherKind Kind, MpiFamily? Family, int Rank, in
     /// <summary>Whether one of mpiexec, srun and their kin started this process as one of its ranks.</summary>
     public bool IsLaunched => Kind != LauncherKind.None;
 
+    /// <summary>No launcher: all ranks run in this process.</summary>
+    public static Launcher None { get; } = new(LauncherKind.None, null, 0, 1, 0, 1);
+
     public static Launcher Detect() => Detect(Environment.GetEnvironmentVariables());
 
     /// <param name="variables">The environment, as strings by name.</param>
@@ -55,7 +58,7 @@ public sealed record Launcher(LauncherKind Kind, MpiFamily? Family, int Rank, in
         if (!Has("SLURM_STEP_ID") && _pmix.All(Has))
             return new(LauncherKind.Prrte, MpiFamily.OpenMpi, Number(0, "PMIX_RANK"), 0, 0, 1);
 
-        return new(LauncherKind.None, null, 0, 1, 0, 1);
+        return None;
     }
 
     /// <summary>The launcher's name as a person types it.</summary>

@@ -35,6 +35,9 @@ internal sealed unsafe class MpiCommunicator : Communicator
 
     public override int Size { get; }
 
+    /// <summary>The first line of what the library says, up to its first comma: the rest tells who built it.</summary>
+    public override string Description => MpiLibrary.Version(Process.Library.Path).Split('\n', ',')[0].Trim();
+
     internal MpiProcess Process { get; }
 
     internal nint Handle { get; }

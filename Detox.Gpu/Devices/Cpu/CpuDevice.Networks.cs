@@ -1,0 +1,341 @@
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
+using Detox.Gpu.Kernels;
+
+namespace Detox.Gpu.Devices.Cpu;
+
+public sealed unsafe partial class CpuDevice
+{
+    // Kept from call to call; the largest op of a network decides their size.
+    private CpuBuffer? _padded;
+    private CpuBuffer? _panels;
+    private long[] _runOffsets = [];
+    private int[] _runLengths = [];
+    private int[] _firstRuns = [];
+
+    /// <summary>Floats in a vector of the networks' ops: 16, 8, 4 or 1. Every choice gives the same bits.</summary>
+    /// <remarks>Without a fused multiply-add in hardware vectors gain nothing: one float at a time is then the quickest.</remarks>
+    internal int NetworkLanes { get; set; } = Vector512.IsHardwareAccelerated ? 16
+        : Vector256.IsHardwareAccelerated && Fma.IsSupported ? 8
+        : AdvSimd.Arm64.IsSupported ? 4 : 1;
+
+    public override void ConvolutionForward(in ConvolutionShape shape, int samples, View input, View weights, View? bias, View output)
+    {
+        Expect(input, (long)samples * shape.InputLength, nameof(input));
+        Expect(weights, shape.WeightLength, nameof(weights));
+        if (bias is { } given) Expect(given, shape.Outputs, nameof(bias));
+        Expect(output, (long)samples * shape.OutputLength, nameof(output));
+        if (samples == 0) return;
+        float* images = Padded(shape, samples, Pointer(input));
+        float* biases = bias is { } some ? Pointer(some) : null;
+        switch (NetworkLanes)
+        {
+            case 16: Forward<Lanes512, Vector512<float>>(shape, samples, images, Pointer(weights), biases, Pointer(output)); break;
+            case 8: Forward<Lanes256, Vector256<float>>(shape, samples, images, Pointer(weights), biases, Pointer(output)); break;
+            case 4: Forward<Lanes128, Vector128<float>>(shape, samples, images, Pointer(weights), biases, Pointer(output)); break;
+            default: Forward<Lanes32, float>(shape, samples, images, Pointer(weights), biases, Pointer(output)); break;
+        }
+    }
+
+    public override void ConvolutionBackwardInput(in ConvolutionShape shape, int samples, View outputGradient, View weights, View inputGradient)
+    {
+        Expect(outputGradient, (long)samples * shape.OutputLength, nameof(outputGradient));
+        Expect(weights, shape.WeightLength, nameof(weights));
+        Expect(inputGradient, (long)samples * shape.InputLength, nameof(inputGradient));
+        if (samples == 0) return;
+        switch (NetworkLanes)
+        {
+            case 16: BackwardInput<Lanes512, Vector512<float>>(shape, samples, Pointer(outputGradient), Pointer(weights), Pointer(inputGradient)); break;
+            case 8: BackwardInput<Lanes256, Vector256<float>>(shape, samples, Pointer(outputGradient), Pointer(weights), Pointer(inputGradient)); break;
+            case 4: BackwardInput<Lanes128, Vector128<float>>(shape, samples, Pointer(outputGradient), Pointer(weights), Pointer(inputGradient)); break;
+            default: BackwardInput<Lanes32, float>(shape, samples, Pointer(outputGradient), Pointer(weights), Pointer(inputGradient)); break;
+        }
+    }
+
+    public override void ConvolutionBackwardWeights(
+        in ConvolutionShape shape, int samples, View input, View outputGradient, View weightsGradient, View? biasGradient)
+    {
+        Expect(input, (long)samples * shape.InputLength, nameof(input));
+        Expect(outputGradient, (long)samples * shape.OutputLength, nameof(outputGradient));
+        Expect(weightsGradient, shape.WeightLength, nameof(weightsGradient));
+        if (biasGradient is { } given) Expect(given, shape.Outputs, nameof(biasGradient));
+        if (samples == 0)
+        {
+            Fill(weightsGradient, 0);
+            if (biasGradient is { } empty) Fill(empty, 0);
+            return;
+        }
+
+        float* images = Padded(shape, samples, Pointer(input));
+        float* biases = biasGradient is { } some ? Pointer(some) : null;
+        switch (NetworkLanes)
+        {
+            case 16: BackwardWeights<Lanes512, Vector512<float>>(shape, samples, images, Pointer(outputGradient), Pointer(weightsGradient), biases); break;
+            case 8: BackwardWeights<Lanes256, Vector256<float>>(shape, samples, images, Pointer(outputGradient), Pointer(weightsGradient), biases); break;
+            case 4: BackwardWeights<Lanes128, Vector128<float>>(shape, samples, images, Pointer(outputGradient), Pointer(weightsGradient), biases); break;
+            default: BackwardWeights<Lanes32, float>(shape, samples, images, Pointer(outputGradient), Pointer(weightsGradient), biases); break;
+        }
+    }
+
+    public override void MatrixMultiply(int m, int n, int k, View left, View right, View result)
+        => ConvolutionForward(ConvolutionShape.Linear(k, n), m, left, right, null, result);
+
+    public override void MaxPoolForward(in PoolShape shape, int samples, View input, View output)
+    {
+        Expect(input, (long)samples * shape.InputLength, nameof(input));
+        Expect(output, (long)samples * shape.OutputLength, nameof(output));
+        switch (NetworkLanes)
+        {
+            case 16: Pool<Lanes512, Vector512<float>>(shape, samples, input, output); break;
+            case 8: Pool<Lanes256, Vector256<float>>(shape, samples, input, output); break;
+            case 4: Pool<Lanes128, Vector128<float>>(shape, samples, input, output); break;
+            default: Pool<Lanes32, float>(shape, samples, input, output); break;
+        }
+    }
+
+    public override void MaxPoolBackward(in PoolShape shape, int samples, View input, View output, View outputGradient, View inputGradient)
+    {
+        Expect(input, (long)samples * shape.InputLength, nameof(input));
+        Expect(output, (long)samples * shape.OutputLength, nameof(output));
+        Expect(outputGradient, output.Length, nameof(outputGradient));
+        Expect(inputGradient, input.Length, nameof(inputGradient));
+        switch (NetworkLanes)
+        {
+            case 16: PoolBackward<Lanes512, Vector512<float>>(shape, samples, input, output, outputGradient, inputGradient); break;
+            case 8: PoolBackward<Lanes256, Vector256<float>>(shape, samples, input, output, outputGradient, inputGradient); break;
+            case 4: PoolBackward<Lanes128, Vector128<float>>(shape, samples, input, output, outputGradient, inputGradient); break;
+            default: PoolBackward<Lanes32, float>(shape, samples, input, output, outputGradient, inputGradient); break;
+        }
+    }
+
+    public override void ReluForward(View values)
+    {
+        switch (NetworkLanes)
+        {
+            case 16: Rectify<Lanes512, Vector512<float>>(values); break;
+            case 8: Rectify<Lanes256, Vector256<float>>(values); break;
+            case 4: Rectify<Lanes128, Vector128<float>>(values); break;
+            default: Rectify<Lanes32, float>(values); break;
+        }
+    }
+
+    public override void ReluBackward(View values, View gradient)
+    {
+        Expect(gradient, values.Length, nameof(gradient));
+        switch (NetworkLanes)
+        {
+            case 16: RectifyBackward<Lanes512, Vector512<float>>(values, gradient); break;
+            case 8: RectifyBackward<Lanes256, Vector256<float>>(values, gradient); break;
+            case 4: RectifyBackward<Lanes128, Vector128<float>>(values, gradient); break;
+            default: RectifyBackward<Lanes32, float>(values, gradient); break;
+        }
+    }
+
+    public override void SoftmaxCrossEntropy(View logits, ReadOnlySpan<int> labels, int classes, View gradient, View loss)
+    {
+        Expect(logits, (long)labels.Length * classes, nameof(logits));
+        Expect(gradient, logits.Length, nameof(gradient));
+        Expect(loss, 1, nameof(loss));
+        *Pointer(loss) = Kernels.SoftmaxCrossEntropy.Reference(Span(logits, logits.Length), labels, classes, Span(gradient, gradient.Length));
+    }
+
+    public override void SgdStep(View weights, View velocity, View gradient, float rate, float momentum, float decay)
+    {
+        Expect(velocity, weights.Length, nameof(velocity));
+        Expect(gradient, weights.Length, nameof(gradient));
+        switch (NetworkLanes)
+        {
+            case 16: Sgd<Lanes512, Vector512<float>>(weights, velocity, gradient, rate, momentum, decay); break;
+            case 8: Sgd<Lanes256, Vector256<float>>(weights, velocity, gradient, rate, momentum, decay); break;
+            case 4: Sgd<Lanes128, Vector128<float>>(weights, velocity, gradient, rate, momentum, decay); break;
+            default: Sgd<Lanes32, float>(weights, velocity, gradient, rate, momentum, decay); break;
+        }
+    }
+
+    /// <summary>The images with their padding around them; where there is none, the images themselves.</summary>
+    private float* Padded(in ConvolutionShape shape, int samples, float* images)
+    {
+        if (shape.Padding == 0) return images;
+        var pad = new ConvolutionForward.Pad { Shape = shape, Images = images, Padded = Scratch(ref _padded, (long)samples * shape.PaddedLength) };
+        _team.Run(samples, ref pad);
+        return pad.Padded;
+    }
+
+    private float* PackedPanels<TLanes, V>(float* matrix, int terms, int columns, long stepTerm, long stepColumn)
+        where TLanes : struct, ILanes<V>
+        where V : unmanaged
+    {
+        var pack = new ConvolutionForward.Pack<TLanes, V>
+        {
+            Matrix = matrix,
+            Panels = Scratch(ref _panels, Panels<TLanes, V>.Length(terms, columns)),
+            Terms = terms,
+            Columns = columns,
+            StepTerm = stepTerm,
+            StepColumn = stepColumn,
+        };
+        _team.Run(Panels<TLanes, V>.Count(columns), ref pack);
+        return pack.Panels;
+    }
+
+    private void Forward<TLanes, V>(in ConvolutionShape shape, int samples, float* images, float* weights, float* bias, float* output)
+        where TLanes : struct, ILanes<V>
+        where V : unmanaged
+    {
+        var work = new ConvolutionForward.Cpu<TLanes, V>
+        {
+            Shape = shape,
+            Images = images,
+            Panels = PackedPanels<TLanes, V>(weights, shape.Taps, shape.Outputs, shape.Outputs, 1),
+            Bias = bias,
+            Output = output,
+            Rows = samples * shape.Positions,
+        };
+        _team.Run(work.Pieces, ref work);
+    }
+
+    private void BackwardInput<TLanes, V>(in ConvolutionShape shape, int samples, float* outputGradient, float* weights, float* inputGradient)
+        where TLanes : struct, ILanes<V>
+        where V : unmanaged
+    {
+        // The weights the other way round: a term is an output, a column is a tap.
+        float* panels = PackedPanels<TLanes, V>(weights, shape.Outputs, shape.Taps, 1, shape.Outputs);
+        if (shape.Taps == shape.InputLength && shape.Positions == 1 && shape.Padding == 0)
+        {
+            var dense = new ConvolutionBackwardInput.Dense<TLanes, V>
+            {
+                Shape = shape,
+                OutputGradient = outputGradient,
+                Panels = panels,
+                InputGradient = inputGradient,
+                Samples = samples,
+            };
+            _team.Run((samples + Panels<TLanes, V>.RowBlock - 1) / Panels<TLanes, V>.RowBlock, ref dense);
+            return;
+        }
+
+        var work = new ConvolutionBackwardInput.Cpu<TLanes, V>
+        {
+            Shape = shape,
+            OutputGradient = outputGradient,
+            Panels = panels,
+            InputGradient = inputGradient,
+        };
+        _team.Run(samples, ref work);
+    }
+
+    private void BackwardWeights<TLanes, V>(
+        in ConvolutionShape shape, int samples, float* images, float* outputGradient, float* weightsGradient, float* biasGradient)
+        where TLanes : struct, ILanes<V>
+        where V : unmanaged
+    {
+        int positions = samples * shape.Positions;
+        int runs = Kernels.ConvolutionBackwardWeights.Chunks.MostRuns(shape, samples), chunkCount = Kernels.ConvolutionBackwardWeights.Chunks.ChunkCount(shape, samples);
+        Grow(ref _runOffsets, runs);
+        Grow(ref _runLengths, runs);
+        Grow(ref _firstRuns, chunkCount + 1);
+        ConvolutionBackwardWeights.Chunks chunks = new() { Offsets = Address(_runOffsets), Lengths = Address(_runLengths), FirstRun = Address(_firstRuns) };
+        chunks.Fill(shape, samples);
+
+        var pack = new ConvolutionBackwardWeights.Pack<TLanes, V>
+        {
+            OutputGradient = outputGradient,
+            Panels = Scratch(ref _panels, Panels<TLanes, V>.Length(positions, shape.Outputs)),
+            Outputs = shape.Outputs,
+            Positions = positions,
+        };
+        int panelCount = Panels<TLanes, V>.Count(shape.Outputs);
+        _team.Run(chunkCount * panelCount, ref pack);
+
+        int share = ((shape.Taps / Threads) + 11) / 12 * 12;
+        var work = new ConvolutionBackwardWeights.Cpu<TLanes, V>
+        {
+            Shape = shape,
+            Images = images,
+            Panels = pack.Panels,
+            Chunks = chunks,
+            WeightsGradient = weightsGradient,
+            Positions = positions,
+            TapBlock = Math.Clamp(share, 12, Panels<TLanes, V>.RowBlock),
+        };
+        _team.Run(work.Pieces, ref work);
+        if (biasGradient == null) return;
+
+        var bias = new ConvolutionBackwardWeights.Bias<TLanes, V>
+        {
+            Panels = pack.Panels,
+            BiasGradient = biasGradient,
+            Outputs = shape.Outputs,
+            Positions = positions,
+        };
+        _team.Run(panelCount, ref bias);
+    }
+
+    private void Pool<TLanes, V>(in PoolShape shape, int samples, View input, View output)
+        where TLanes : struct, ILanes<V>
+        where V : unmanaged
+    {
+        var work = new MaxPool.Forward<TLanes, V> { Shape = shape, Input = Pointer(input), Output = Pointer(output) };
+        _team.Run(samples, ref work);
+    }
+
+    private void PoolBackward<TLanes, V>(in PoolShape shape, int samples, View input, View output, View outputGradient, View inputGradient)
+        where TLanes : struct, ILanes<V>
+        where V : unmanaged
+    {
+        var work = new MaxPool.Backward<TLanes, V>
+        {
+            Shape = shape,
+            Input = Pointer(input),
+            Output = Pointer(output),
+            OutputGradient = Pointer(outputGradient),
+            InputGradient = Pointer(inputGradient),
+        };
+        _team.Run(samples, ref work);
+    }
+
+    private void Rectify<TLanes, V>(View values)
+        where TLanes : struct, ILanes<V>
+        where V : unmanaged
+    {
+        var work = new Relu.Forward<TLanes, V> { Values = Pointer(values), Length = values.Length };
+        _team.Run(Blocks(values.Length, Relu.Block), ref work);
+    }
+
+    private void RectifyBackward<TLanes, V>(View values, View gradient)
+        where TLanes : struct, ILanes<V>
+        where V : unmanaged
+    {
+        var work = new Relu.Backward<TLanes, V> { Values = Pointer(values), Gradient = Pointer(gradient), Length = values.Length };
+        _team.Run(Blocks(values.Length, Relu.Block), ref work);
+    }
+
+    private void Sgd<TLanes, V>(View weights, View velocity, View gradient, float rate, float momentum, float decay)
+        where TLanes : struct, ILanes<V>
+        where V : unmanaged
+    {
+        var work = new SgdStep.Cpu<TLanes, V>
+        {
+            Weights = Pointer(weights),
+            Velocity = Pointer(velocity),
+            Gradient = Pointer(gradient),
+            Length = weights.Length,
+            Rate = rate,
+            Momentum = momentum,
+            Decay = decay,
+        };
+        _team.Run(Blocks(weights.Length, Kernels.SgdStep.Cpu<TLanes, V>.Block), ref work);
+    }
+
+    private static float* Scratch(ref CpuBuffer? buffer, long length)
+    {
+        if (buffer is null || buffer.Length < length)
+        {
+            buffer?.Dispose();
+            buffer = new CpuBuffer(length);
+        }
+
+        return buffer.Pointer;
+    }
+}

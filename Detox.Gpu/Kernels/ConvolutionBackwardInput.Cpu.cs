@@ -1,0 +1,140 @@
+using System.Runtime.CompilerServices;
+using Detox.Gpu.Devices.Cpu;
+
+namespace Detox.Gpu.Kernels;
+
+internal static unsafe partial class ConvolutionBackwardInput
+{
+    /// <summary>One piece: one image. What each position gives its taps is computed for a few positions at a time and added at once.</summary>
+    internal struct Cpu<TLanes, V> : IPieces
+        where TLanes : struct, ILanes<V>
+        where V : unmanaged
+    {
+        private const int ScratchFloats = 24 * 1024;
+
+        public ConvolutionShape Shape;
+        public float* OutputGradient;
+        public float* Panels;
+        public float* InputGradient;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public readonly void Run(int piece)
+        {
+            int taps = Shape.Taps;
+            int block = Math.Clamp(ScratchFloats / taps / 12 * 12, 12, Panels<TLanes, V>.RowBlock);
+            float* given = ThreadScratch.Floats((long)block * taps);
+            float* image = InputGradient + ((long)piece * Shape.InputLength);
+            new Span<float>(image, Shape.InputLength).Clear();
+            float** rows = stackalloc float*[Panels<TLanes, V>.RowPointers];
+            long offset = 0;
+            int length = Shape.Outputs;
+            Terms terms = new() { Offsets = &offset, Lengths = &length, Runs = 1, Step = 1 };
+            for (int first = 0; first < Shape.Positions; first += block)
+            {
+                int count = Math.Min(block, Shape.Positions - first);
+                float* gradient = OutputGradient + (((long)piece * Shape.Positions) + first) * Shape.Outputs;
+                for (int i = 0; i < count; i++) rows[i] = gradient + ((long)i * Shape.Outputs);
+                Store<TLanes, V> sink = new() { Output = given, Columns = taps };
+                Panels<TLanes, V>.Multiply(rows, count, &terms, Shape.Outputs, Panels, taps, ref sink);
+                for (int i = 0; i < count; i++) Give(first + i, given + ((long)i * taps), image);
+            }
+        }
+
+        /// <summary>Adds what one position gives to the pixels under its taps.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private readonly void Give(int position, float* given, float* image)
+        {
+            int top = (position / Shape.OutputWidth * Shape.Stride) - Shape.Padding;
+            int left = (position % Shape.OutputWidth * Shape.Stride) - Shape.Padding;
+            int firstColumn = Math.Max(0, -left), endColumn = Math.Min(Shape.Kernel, Shape.Width - left);
+            int length = (endColumn - firstColumn) * Shape.Channels;
+            for (int row = Math.Max(0, -top); row < Math.Min(Shape.Kernel, Shape.Height - top); row++)
+            {
+                float* from = given + (((row * Shape.Kernel) + firstColumn) * Shape.Channels);
+                float* to = image + (((long)(top + row) * Shape.Width) + left + firstColumn) * Shape.Channels;
+                int j = 0;
+                for (; j <= length - TLanes.Count; j += TLanes.Count) TLanes.Store(TLanes.Add(TLanes.Load(to + j), TLanes.Load(from + j)), to + j);
+                for (; j < length; j++) to[j] += from[j];
+            }
+        }
+    }
+
+    /// <summary>One piece: one block of samples of a fully connected layer, whose single position gives every pixel its only term.</summary>
+    internal struct Dense<TLanes, V> : IPieces
+        where TLanes : struct, ILanes<V>
+        where V : unmanaged
+    {
+        public ConvolutionShape Shape;
+        public float* OutputGradient;
+        public float* Panels;
+        public float* InputGradient;
+        public int Samples;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public readonly void Run(int piece)
+        {
+            int first = piece * Panels<TLanes, V>.RowBlock, count = Math.Min(Panels<TLanes, V>.RowBlock, Samples - first);
+            float** rows = stackalloc float*[Panels<TLanes, V>.RowPointers];
+            for (int i = 0; i < count; i++) rows[i] = OutputGradient + ((long)(first + i) * Shape.Outputs);
+            long offset = 0;
+            int length = Shape.Outputs;
+            Terms terms = new() { Offsets = &offset, Lengths = &length, Runs = 1, Step = 1 };
+            AddToZero<TLanes, V> sink = new() { Output = InputGradient + ((long)first * Shape.Taps), Columns = Shape.Taps };
+            Panels<TLanes, V>.Multiply(rows, count, &terms, Shape.Outputs, Panels, Shape.Taps, ref sink);
+        }
+    }
+
+    /// <summary>Keeps the sums as they are.</summary>
+    internal struct Store<TLanes, V> : ISink
+        where TLanes : struct, ILanes<V>
+        where V : unmanaged
+    {
+        public float* Output;
+        public int Columns;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly void Take(int row, int first, int count, float* sums)
+        {
+            float* to = Output + ((long)row * Columns) + first;
+            int j = 0;
+            for (; j <= count - TLanes.Count; j += TLanes.Count) TLanes.Store(TLanes.Load(sums + j), to + j);
+            for (; j < count; j++) to[j] = sums[j];
+        }
+    }
+
+    /// <summary>+0 and the sum: only a negative zero is changed by that.</summary>
+    private struct AddToZero<TLanes, V> : ISink
+        where TLanes : struct, ILanes<V>
+        where V : unmanaged
+    {
+        public float* Output;
+        public int Columns;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly void Take(int row, int first, int count, float* sums)
+        {
+            float* to = Output + ((long)row * Columns) + first;
+            int j = 0;
+            for (; j <= count - TLanes.Count; j += TLanes.Count) TLanes.Store(TLanes.Add(TLanes.Zero, TLanes.Load(sums + j)), to + j);
+            for (; j < count; j++) to[j] = 0f + sums[j];
+        }
+    }
+}
+
+/// <summary>Memory of a thread of its own, kept from call to call.</summary>
+internal static unsafe class ThreadScratch
+{
+    [ThreadStatic]
+    private static CpuBuffer? _buffer;
+
+    public static float* Floats(long length)
+    {
+        if (_buffer is null || _buffer.Length < length)
+        {
+            _buffer?.Dispose();
+            _buffer = new CpuBuffer(length);
+        }
+
+        return _buffer.Pointer;
+    }
+}

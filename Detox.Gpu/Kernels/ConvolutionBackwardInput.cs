@@ -1,0 +1,34 @@
+namespace Detox.Gpu.Kernels;
+
+/// <summary>The gradient of a convolution's input.</summary>
+/// <remarks>Every output position gives each pixel under one of its taps the chain fma(output gradient, weight, sum) over the
+/// outputs, ascending, from +0; a pixel adds what it is given, starting from +0, in ascending order of the positions. Portable.</remarks>
+internal static partial class ConvolutionBackwardInput
+{
+    public static void Reference(
+        in ConvolutionShape shape,
+        int samples,
+        ReadOnlySpan<float> outputGradient,
+        ReadOnlySpan<float> weights,
+        Span<float> inputGradient)
+    {
+        inputGradient.Clear();
+        for (int sample = 0; sample < samples; sample++)
+        {
+            Span<float> image = inputGradient.Slice(sample * shape.InputLength, shape.InputLength);
+            for (int position = 0; position < shape.Positions; position++)
+            {
+                ReadOnlySpan<float> gradient = outputGradient.Slice(((sample * shape.Positions) + position) * shape.Outputs, shape.Outputs);
+                for (int tap = 0; tap < shape.Taps; tap++)
+                {
+                    int index = Patch.Index(shape, position, tap);
+                    if (index < 0) continue;
+                    float sum = 0;
+                    for (int n = 0; n < shape.Outputs; n++)
+                        sum = MathF.FusedMultiplyAdd(gradient[n], weights[(tap * shape.Outputs) + n], sum);
+                    image[index] += sum;
+                }
+            }
+        }
+    }
+}

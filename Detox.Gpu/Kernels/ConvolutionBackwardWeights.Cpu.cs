@@ -1,0 +1,182 @@
+using System.Runtime.CompilerServices;
+using Detox.Gpu.Devices.Cpu;
+
+namespace Detox.Gpu.Kernels;
+
+internal static unsafe partial class ConvolutionBackwardWeights
+{
+    /// <summary>The chunks of positions, as terms behind a tap's pointer: a run is a row of output pixels, or what a chunk takes of it.</summary>
+    internal struct Chunks
+    {
+        public long* Offsets;
+        public int* Lengths;
+
+        /// <summary>Where each chunk's runs begin, and after the last chunk their end.</summary>
+        public int* FirstRun;
+
+        public int Count;
+
+        /// <summary>The most runs there can be.</summary>
+        public static int MostRuns(in ConvolutionShape shape, int samples)
+            => (samples * shape.OutputHeight) + ChunkCount(shape, samples);
+
+        public static int ChunkCount(in ConvolutionShape shape, int samples) => ((samples * shape.Positions) + Chunk - 1) / Chunk;
+
+        public void Fill(in ConvolutionShape shape, int samples)
+        {
+            int run = 0, taken = 0;
+            Count = 0;
+            FirstRun[0] = 0;
+            for (int row = 0; row < samples * shape.OutputHeight; row++)
+            {
+                long start = ((long)(row / shape.OutputHeight) * shape.PaddedLength)
+                    + ((long)(row % shape.OutputHeight) * shape.Stride * shape.PaddedWidth * shape.Channels);
+                for (int x = 0; x < shape.OutputWidth;)
+                {
+                    int length = Math.Min(shape.OutputWidth - x, Chunk - taken);
+                    Offsets[run] = start + ((long)x * shape.Stride * shape.Channels);
+                    Lengths[run++] = length;
+                    x += length;
+                    taken += length;
+                    if (taken < Chunk) continue;
+                    FirstRun[++Count] = run;
+                    taken = 0;
+                }
+            }
+
+            if (taken > 0) FirstRun[++Count] = run;
+        }
+    }
+
+    /// <summary>One piece: one block of taps, all outputs of each, chunk after chunk.</summary>
+    internal struct Cpu<TLanes, V> : IPieces
+        where TLanes : struct, ILanes<V>
+        where V : unmanaged
+    {
+        public ConvolutionShape Shape;
+        public float* Images;
+        public float* Panels;
+        public Chunks Chunks;
+        public float* WeightsGradient;
+        public int Positions;
+        public int TapBlock;
+
+        public readonly int Pieces => (Shape.Taps + TapBlock - 1) / TapBlock;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public readonly void Run(int piece)
+        {
+            int first = piece * TapBlock, count = Math.Min(TapBlock, Shape.Taps - first);
+            int runLength = Shape.Kernel * Shape.Channels;
+            float** rows = stackalloc float*[Panels<TLanes, V>.RowPointers];
+            for (int i = 0; i < count; i++)
+            {
+                int tap = first + i;
+                rows[i] = Images + ((long)(tap / runLength) * Shape.PaddedWidth * Shape.Channels) + (tap % runLength);
+            }
+
+            for (int chunk = 0; chunk < Chunks.Count; chunk++)
+            {
+                int run = Chunks.FirstRun[chunk], terms = Math.Min(Chunk, Positions - (chunk * Chunk));
+                Terms positions = new()
+                {
+                    Offsets = Chunks.Offsets + run,
+                    Lengths = Chunks.Lengths + run,
+                    Runs = Chunks.FirstRun[chunk + 1] - run,
+                    Step = (long)Shape.Stride * Shape.Channels,
+                };
+                Sink sink = new()
+                {
+                    Output = WeightsGradient + ((long)first * Shape.Outputs),
+                    Columns = Shape.Outputs,
+                    IsFirst = chunk == 0,
+                };
+                float* panels = Panels + Panels<TLanes, V>.Length(chunk * Chunk, Shape.Outputs);
+                Panels<TLanes, V>.Multiply(rows, count, &positions, terms, panels, Shape.Outputs, ref sink);
+            }
+        }
+
+        private struct Sink : ISink
+        {
+            public float* Output;
+            public int Columns;
+            public bool IsFirst;
+
+            [MethodImpl(MethodImplOptions.AggressiveInlining)]
+            public readonly void Take(int row, int first, int count, float* sums)
+            {
+                float* to = Output + ((long)row * Columns) + first;
+                int j = 0;
+                if (IsFirst)
+                {
+                    for (; j <= count - TLanes.Count; j += TLanes.Count) TLanes.Store(TLanes.Load(sums + j), to + j);
+                    for (; j < count; j++) to[j] = sums[j];
+                    return;
+                }
+
+                for (; j <= count - TLanes.Count; j += TLanes.Count) TLanes.Store(TLanes.Add(TLanes.Load(to + j), TLanes.Load(sums + j)), to + j);
+                for (; j < count; j++) to[j] += sums[j];
+            }
+        }
+    }
+
+    /// <summary>One piece: one panel of one chunk's output gradients.</summary>
+    internal struct Pack<TLanes, V> : IPieces
+        where TLanes : struct, ILanes<V>
+        where V : unmanaged
+    {
+        public float* OutputGradient;
+        public float* Panels;
+        public int Outputs;
+        public int Positions;
+
+        public readonly void Run(int piece)
+        {
+            int panels = Panels<TLanes, V>.Count(Outputs), chunk = piece / panels, start = chunk * Chunk;
+            Panels<TLanes, V>.Pack(
+                piece % panels,
+                OutputGradient + ((long)start * Outputs),
+                Math.Min(Chunk, Positions - start),
+                Outputs,
+                Outputs,
+                1,
+                Panels + Panels<TLanes, V>.Length(start, Outputs));
+        }
+    }
+
+    /// <summary>One piece: one panel's columns of the bias.</summary>
+    internal struct Bias<TLanes, V> : IPieces
+        where TLanes : struct, ILanes<V>
+        where V : unmanaged
+    {
+        public float* Panels;
+        public float* BiasGradient;
+        public int Outputs;
+        public int Positions;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public readonly void Run(int piece)
+        {
+            int full = 3 * TLanes.Count, first = piece * full, count = Math.Min(full, Outputs - first);
+            int width = (count + TLanes.Count - 1) / TLanes.Count * TLanes.Count;
+            float* sums = stackalloc float[3 * 16];
+            for (int start = 0; start < Positions; start += Chunk)
+            {
+                int terms = Math.Min(Chunk, Positions - start);
+                float* panel = Panels + Panels<TLanes, V>.Length(start, Outputs) + ((long)first * terms);
+                V s0 = TLanes.Zero, s1 = s0, s2 = s0;
+                for (int p = 0; p < terms; p++, panel += width)
+                {
+                    s0 = TLanes.Add(s0, TLanes.Load(panel));
+                    if (width > TLanes.Count) s1 = TLanes.Add(s1, TLanes.Load(panel + TLanes.Count));
+                    if (width > 2 * TLanes.Count) s2 = TLanes.Add(s2, TLanes.Load(panel + (2 * TLanes.Count)));
+                }
+
+                TLanes.Store(s0, sums);
+                TLanes.Store(s1, sums + TLanes.Count);
+                TLanes.Store(s2, sums + (2 * TLanes.Count));
+                for (int j = 0; j < count; j++) BiasGradient[first + j] = start == 0 ? sums[j] : BiasGradient[first + j] + sums[j];
+            }
+        }
+    }
+}

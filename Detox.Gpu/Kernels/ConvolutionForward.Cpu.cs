@@ -1,0 +1,122 @@
+using System.Runtime.CompilerServices;
+using Detox.Gpu.Devices.Cpu;
+
+namespace Detox.Gpu.Kernels;
+
+internal static unsafe partial class ConvolutionForward
+{
+    /// <summary>One piece: one block of output pixels, all outputs of each. Patches are read where they lie in the padded image.</summary>
+    internal struct Cpu<TLanes, V> : IPieces
+        where TLanes : struct, ILanes<V>
+        where V : unmanaged
+    {
+        public ConvolutionShape Shape;
+        public float* Images;
+        public float* Panels;
+        public float* Bias;
+        public float* Output;
+        public int Rows;
+
+        public readonly int Pieces => (Rows + Panels<TLanes, V>.RowBlock - 1) / Panels<TLanes, V>.RowBlock;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public readonly void Run(int piece)
+        {
+            int first = piece * Panels<TLanes, V>.RowBlock, count = Math.Min(Panels<TLanes, V>.RowBlock, Rows - first);
+            float** rows = stackalloc float*[Panels<TLanes, V>.RowPointers];
+            PatchPointers(first, count, rows);
+
+            long* offsets = stackalloc long[Shape.Kernel];
+            int* lengths = stackalloc int[Shape.Kernel];
+            for (int row = 0; row < Shape.Kernel; row++)
+            {
+                offsets[row] = (long)row * Shape.PaddedWidth * Shape.Channels;
+                lengths[row] = Shape.Kernel * Shape.Channels;
+            }
+
+            Terms terms = new() { Offsets = offsets, Lengths = lengths, Runs = Shape.Kernel, Step = 1 };
+            Sink sink = new() { Output = Output + ((long)first * Shape.Outputs), Columns = Shape.Outputs, Bias = Bias };
+            Panels<TLanes, V>.Multiply(rows, count, &terms, Shape.Taps, Panels, Shape.Outputs, ref sink);
+        }
+
+        private readonly void PatchPointers(int first, int count, float** rows)
+        {
+            int sample = first / Shape.Positions, position = first % Shape.Positions;
+            int y = position / Shape.OutputWidth, x = position % Shape.OutputWidth;
+            long rowStep = (long)Shape.Stride * Shape.PaddedWidth * Shape.Channels;
+            long columnStep = (long)Shape.Stride * Shape.Channels;
+            float* image = Images + ((long)sample * Shape.PaddedLength);
+            for (int i = 0; i < count; i++)
+            {
+                rows[i] = image + (y * rowStep) + (x * columnStep);
+                if (++x < Shape.OutputWidth) continue;
+                x = 0;
+                if (++y < Shape.OutputHeight) continue;
+                y = 0;
+                image += Shape.PaddedLength;
+            }
+        }
+
+        private struct Sink : ISink
+        {
+            public float* Output;
+            public float* Bias;
+            public int Columns;
+
+            [MethodImpl(MethodImplOptions.AggressiveInlining)]
+            public readonly void Take(int row, int first, int count, float* sums)
+            {
+                float* to = Output + ((long)row * Columns) + first;
+                float* bias = Bias + first;
+                int j = 0;
+                if (Bias == null)
+                {
+                    for (; j <= count - TLanes.Count; j += TLanes.Count) TLanes.Store(TLanes.Load(sums + j), to + j);
+                    for (; j < count; j++) to[j] = sums[j];
+                    return;
+                }
+
+                for (; j <= count - TLanes.Count; j += TLanes.Count)
+                    TLanes.Store(TLanes.Add(TLanes.Load(sums + j), TLanes.Load(bias + j)), to + j);
+                for (; j < count; j++) to[j] = sums[j] + bias[j];
+            }
+        }
+    }
+
+    /// <summary>One piece: one image with zeros around it.</summary>
+    internal struct Pad : IPieces
+    {
+        public ConvolutionShape Shape;
+        public float* Images;
+        public float* Padded;
+
+        public readonly void Run(int piece)
+        {
+            float* from = Images + ((long)piece * Shape.InputLength);
+            float* to = Padded + ((long)piece * Shape.PaddedLength);
+            new Span<float>(to, Shape.PaddedLength).Clear();
+            int line = Shape.Width * Shape.Channels;
+            for (int y = 0; y < Shape.Height; y++)
+            {
+                long start = (((long)(y + Shape.Padding) * Shape.PaddedWidth) + Shape.Padding) * Shape.Channels;
+                new ReadOnlySpan<float>(from + ((long)y * line), line).CopyTo(new Span<float>(to + start, line));
+            }
+        }
+    }
+
+    /// <summary>One piece: one panel of a matrix.</summary>
+    internal struct Pack<TLanes, V> : IPieces
+        where TLanes : struct, ILanes<V>
+        where V : unmanaged
+    {
+        public float* Matrix;
+        public float* Panels;
+        public int Terms;
+        public int Columns;
+        public long StepTerm;
+        public long StepColumn;
+
+        public readonly void Run(int piece)
+            => Panels<TLanes, V>.Pack(piece, Matrix, Terms, Columns, StepTerm, StepColumn, Panels);
+    }
+}

@@ -1,0 +1,53 @@
+namespace Detox.Gpu.Kernels;
+
+/// <summary>Convolution (cross-correlation) of images by kernels, with an optional bias.</summary>
+/// <remarks>input: samples x height x width x channels; weights: taps x outputs; output: samples x positions x outputs.
+/// output = (the chain fma(pixel, weight, sum) over the taps, kernel row, kernel column, channel ascending, from +0) + bias; padding
+/// takes part as +0. A NaN reaches the outputs that see it. Portable.</remarks>
+internal static partial class ConvolutionForward
+{
+    public static void Reference(
+        in ConvolutionShape shape,
+        int samples,
+        ReadOnlySpan<float> input,
+        ReadOnlySpan<float> weights,
+        ReadOnlySpan<float> bias,
+        Span<float> output)
+    {
+        int at = 0;
+        for (int sample = 0; sample < samples; sample++)
+        {
+            ReadOnlySpan<float> image = input.Slice(sample * shape.InputLength, shape.InputLength);
+            for (int position = 0; position < shape.Positions; position++)
+            {
+                for (int n = 0; n < shape.Outputs; n++, at++)
+                {
+                    float sum = 0;
+                    for (int tap = 0; tap < shape.Taps; tap++)
+                        sum = MathF.FusedMultiplyAdd(Patch.Pixel(shape, image, position, tap), weights[(tap * shape.Outputs) + n], sum);
+                    output[at] = bias.IsEmpty ? sum : sum + bias[n];
+                }
+            }
+        }
+    }
+}
+
+/// <summary>Which pixel a tap of a position reads.</summary>
+internal static class Patch
+{
+    /// <summary>The pixel's index in the image, or -1 in the padding.</summary>
+    public static int Index(in ConvolutionShape shape, int position, int tap)
+    {
+        int channel = tap % shape.Channels, column = tap / shape.Channels % shape.Kernel, row = tap / shape.Channels / shape.Kernel;
+        int y = (position / shape.OutputWidth * shape.Stride) + row - shape.Padding;
+        int x = (position % shape.OutputWidth * shape.Stride) + column - shape.Padding;
+        bool inside = y >= 0 && y < shape.Height && x >= 0 && x < shape.Width;
+        return inside ? (((y * shape.Width) + x) * shape.Channels) + channel : -1;
+    }
+
+    public static float Pixel(in ConvolutionShape shape, ReadOnlySpan<float> image, int position, int tap)
+    {
+        int index = Index(shape, position, tap);
+        return index < 0 ? 0 : image[index];
+    }
+}

@@ -1,0 +1,30 @@
+namespace Detox.Gpu.Kernels;
+
+/// <summary>The form of a convolution: images of height x width x channels, square kernels, zero padding on all sides.</summary>
+/// <remarks>Images lie row by row, the channels of a pixel side by side; weights as [kernel row][kernel column][channel][output].
+/// A fully connected layer is the convolution of a 1 x 1 image by a 1 x 1 kernel.</remarks>
+public readonly record struct ConvolutionShape(int Height, int Width, int Channels, int Kernel, int Outputs, int Stride = 1, int Padding = 0)
+{
+    public int OutputHeight => ((Height + (2 * Padding) - Kernel) / Stride) + 1;
+
+    public int OutputWidth => ((Width + (2 * Padding) - Kernel) / Stride) + 1;
+
+    /// <summary>The products in one output: kernel x kernel x channels.</summary>
+    public int Taps => Kernel * Kernel * Channels;
+
+    public int InputLength => Height * Width * Channels;
+
+    /// <summary>Output pixels of one image.</summary>
+    public int Positions => OutputHeight * OutputWidth;
+
+    public int OutputLength => Positions * Outputs;
+
+    public int WeightLength => Taps * Outputs;
+
+    internal int PaddedWidth => Width + (2 * Padding);
+
+    internal int PaddedLength => (Height + (2 * Padding)) * PaddedWidth * Channels;
+
+    /// <summary>A fully connected layer from <paramref name="inputs"/> to <paramref name="outputs"/> values.</summary>
+    public static ConvolutionShape Linear(int inputs, int outputs) => new(1, 1, inputs, 1, outputs);
+}

@@ -1,0 +1,11 @@
+using Detox.Gpu;
+
+namespace Detox.Mpi.Attacks;
+
+/// <summary>Sends nothing but NaN.</summary>
+public sealed class NanAttack : Attack
+{
+    public override string Name => "nan";
+
+    public override void Replace(Span<float> payload, SeededRandom random) => payload.Fill(float.NaN);
+}

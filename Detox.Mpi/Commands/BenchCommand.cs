@@ -1,0 +1,85 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Detox.Mpi.Reports;
+using Spectre.Console;
+
+namespace Detox.Mpi.Commands;
+
+/// <summary>bench: what this machine does with the gradients, products, rules and ballots of a run.</summary>
+internal static class BenchCommand
+{
+    public static Command Create()
+    {
+        Option<bool> json = new("--json") { Description = "an array of {name, case, threads, seconds (median), gflops, bytes_per_second}" };
+        Option<string> only = new("--only") { Description = "measure only names that begin so: gradient, gemm, rule, ballot", HelpName = "NAME" };
+        Option<int[]> threads = new("--threads")
+        {
+            Description = "threads to measure with; may be given several times (1 and all)",
+            HelpName = "N",
+            DefaultValueFactory = _ => Environment.ProcessorCount == 1 ? [1] : [1, Environment.ProcessorCount],
+        };
+        Command command = new("bench", "Time gradients, matrix products, rules and ballots on this machine.") { json, only, threads };
+        command.SetAction(parsed =>
+        {
+            int[] counts = parsed.GetValue(threads)!;
+            if (counts.FirstOrDefault(n => n < 1, 1) is var bad and < 1)
+                throw new DetoxException(ExitCode.Usage, $"--threads {bad}: at least 1.");
+            return (int)Execute(parsed.GetValue(json), parsed.GetValue(only) ?? "", counts);
+        });
+        return command;
+    }
+
+    private static ExitCode Execute(bool json, string only, int[] threads)
+    {
+        List<Measurement> measurements = [];
+        Table table = new Table().Border(TableBorder.Simple)
+            .AddColumns("name", "case")
+            .AddColumn(new TableColumn("threads").RightAligned())
+            .AddColumn(new TableColumn("median").RightAligned())
+            .AddColumn(new TableColumn("GFLOP/s").RightAligned())
+            .AddColumn(new TableColumn("GB/s").RightAligned());
+        foreach (Measurement m in Benchmarks.Run(only, threads))
+        {
+            measurements.Add(m);
+            table.AddRow(m.Name, m.Case, m.Threads.ToString(CultureInfo.InvariantCulture), Time(m.Seconds), Rate(m.Gflops), Rate(m.BytesPerSecond / 1e9));
+        }
+
+        if (measurements.Count == 0)
+            throw new DetoxException(ExitCode.Usage, $"--only {only}: there is no such measurement; there are {string.Join(", ", Benchmarks.Names)}.");
+        if (json) Console.WriteLine(Json(measurements));
+        else AnsiConsole.Write(table);
+        return ExitCode.Done;
+    }
+
+    private static string Json(IEnumerable<Measurement> measurements)
+    {
+        using MemoryStream stream = new();
+        using (Utf8JsonWriter writer = new(stream, new JsonWriterOptions { Indented = true }))
+        {
+            writer.WriteStartArray();
+            foreach (Measurement m in measurements)
+            {
+                writer.WriteStartObject();
+                writer.WriteString("name", m.Name);
+                writer.WriteString("case", m.Case);
+                writer.WriteNumber("threads", m.Threads);
+                writer.WriteNumber("seconds", m.Seconds);
+                RunFolder.WriteFinite(writer, "gflops", m.Gflops ?? double.NaN);
+                RunFolder.WriteFinite(writer, "bytes_per_second", m.BytesPerSecond ?? double.NaN);
+                writer.WriteEndObject();
+            }
+
+            writer.WriteEndArray();
+        }
+
+        return Encoding.UTF8.GetString(stream.ToArray());
+    }
+
+    private static string Time(double seconds)
+        => string.Create(CultureInfo.InvariantCulture, $"{seconds * 1e3:F3} ms");
+
+    private static string Rate(double? rate)
+        => rate is { } known ? known.ToString("F1", CultureInfo.InvariantCulture) : "";
+}

@@ -1,0 +1,51 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Detox.Mpi.Messaging;
+
+namespace Detox.Mpi.Commands;
+
+/// <summary>The command line: the verbs, and the one place where errors become a message and an exit code.</summary>
+internal static class DetoxCommand
+{
+    public static int Run(string[] args)
+    {
+        Launcher? launcher = null;
+        try
+        {
+            launcher = Launcher.Detect();
+            bool speaks = launcher.Rank == 0;
+            ParseResult parsed = Root(launcher).Parse(args);
+            if (parsed.Errors.Count > 0)
+            {
+                string hint = $"try 'detox {parsed.CommandResult.Command.Name} --help'".Replace("detox Detox.Mpi", "detox", StringComparison.Ordinal);
+                throw new DetoxException(ExitCode.Usage, $"{string.Join("\n       ", parsed.Errors.Select(error => error.Message))} ({hint})");
+            }
+
+            // Of ranks that were started together, only train has work for more than one.
+            bool isTrain = parsed.CommandResult.Command is RootCommand or { Name: TrainCommand.Verb } && parsed.Action is null or not System.CommandLine.Help.HelpAction;
+            if (!speaks && !isTrain) return (int)ExitCode.Done;
+            return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        }
+        catch (DetoxException error)
+        {
+            // Before the ranks can speak with each other, the launcher's rank 0 speaks for all.
+            if (launcher is null or { Rank: 0 }) Report(error.Message);
+            return (int)error.Code;
+        }
+    }
+
+    /// <summary>Prints an error as people see it.</summary>
+    public static void Report(string message) => Console.Error.WriteLine($"detox: {message}");
+
+    private static RootCommand Root(Launcher launcher)
+    {
+        RootCommand root = new("Detox trains neural networks on ranks of which some send wrong gradients. Without a verb it trains.");
+        TrainCommand.AddTo(root, launcher);
+        Command train = new(TrainCommand.Verb, "Train; under mpiexec or srun with that many ranks, else in this process.");
+        TrainCommand.AddTo(train, launcher);
+        root.Add(train);
+        root.Add(BenchCommand.Create());
+        root.Add(DoctorCommand.Create(launcher));
+        return root;
+    }
+}

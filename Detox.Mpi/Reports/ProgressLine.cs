@@ -1,0 +1,53 @@
+using System.Globalization;
+using Detox.Mpi.Training;
+using Spectre.Console;
+
+namespace Detox.Mpi.Reports;
+
+/// <summary>On a terminal one line that is always now; in a batch log a line for each evaluation.</summary>
+internal sealed class ProgressLine(int steps)
+{
+    private const double RedrawSeconds = 0.1;
+    private readonly bool _isLive = AnsiConsole.Profile.Capabilities.Ansi && AnsiConsole.Profile.Out.IsTerminal;
+    private long _drawn;
+    private int _voids;
+    private int _dissenters;
+    private float _loss;
+    private double _seconds;
+
+    /// <summary>After each step.</summary>
+    public void Show(StepRecord step, Score? score)
+    {
+        _voids += step.Voids.Count;
+        _dissenters += step.Blames.Count;
+        _seconds = step.MethodSeconds;
+        if (step.Skipped is null) _loss = step.Loss;
+        else if (!_isLive) Console.WriteLine($"step {step.Step} skipped: {step.Skipped}");
+        if (!_isLive || System.Diagnostics.Stopwatch.GetElapsedTime(_drawn).TotalSeconds < RedrawSeconds) return;
+
+        _drawn = System.Diagnostics.Stopwatch.GetTimestamp();
+        string line = Line(step.Step + 1, score, _seconds);
+        int width = Math.Max(20, AnsiConsole.Profile.Width - 1);
+        Console.Write($"\r{(line.Length > width ? line[..width] : line)}\e[K");
+    }
+
+    /// <summary>After each evaluation.</summary>
+    public void Show(long step, Score score, RunSummary summary)
+    {
+        string line = Line(step, score, summary.MedianStepSeconds);
+        Console.WriteLine(_isLive ? $"\r{line}\e[K" : line);
+    }
+
+    public void End()
+    {
+        if (_isLive) Console.Write("\r\e[K");
+    }
+
+    private string Line(long step, Score? score, double seconds)
+    {
+        string accuracy = score is { } known ? known.Accuracy.ToString("P2", CultureInfo.InvariantCulture) : "-";
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"step {step}/{steps}  loss {_loss:F4}  accuracy {accuracy}  {seconds:F3} s a step  void groups {_voids}  dissenters {_dissenters}");
+    }
+}

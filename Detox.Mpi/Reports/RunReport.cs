@@ -1,0 +1,113 @@
+using System.Diagnostics;
+using System.Globalization;
+using Detox.Gpu.Digests;
+using Detox.Gpu.Networks;
+using Detox.Mpi.Data;
+using Detox.Mpi.Messaging;
+using Detox.Mpi.Training;
+
+namespace Detox.Mpi.Reports;
+
+/// <summary>Rank 0's account of a run: the resolved settings first, a line of progress, the run's files, the last lines.</summary>
+internal sealed class RunReport : IDisposable
+{
+    private readonly TrainOptions _options;
+    private readonly RunFolder _folder;
+    private readonly RunSummary _summary;
+    private readonly ProgressLine _progress;
+    private readonly Stopwatch _clock = new();
+    private Score? _score;
+
+    private RunReport(TrainOptions options, RunFolder folder, RunSummary summary)
+    {
+        _options = options;
+        _folder = folder;
+        _summary = summary;
+        _progress = new ProgressLine(options.Steps);
+    }
+
+    /// <summary>Opens the run's folder and prints the settings.</summary>
+    public static RunReport Open(TrainOptions options, DataSplit data, string device, Communicator world, Network network)
+    {
+        RunFolder folder = new(options, network.Describe);
+        RunSummary summary = new(options) { Device = device, Messaging = world.Description };
+        foreach (TrainOption option in TrainOption.All) Console.WriteLine($"{option.Name,-16}{option.Text(options)}");
+        Console.WriteLine();
+        Console.WriteLine($"{network.Model}: {network.ParameterCount:N0} parameters; {data.Training.Name}: {data.Training.Count:N0} images to train on, {data.Test.Count:N0} to judge by");
+        Console.WriteLine($"{options.Ranks} ranks over {world.Description}, {options.GroupCount} groups of {options.GroupSize}; q = {options.Byzantine} ranks win at most f = {options.MostCapturedGroups} groups; {device}");
+        return new RunReport(options, folder, summary);
+    }
+
+    /// <summary>The first step is about to begin.</summary>
+    public void Started()
+    {
+        using Process process = Process.GetCurrentProcess();
+        _summary.SecondsToFirstStep = (DateTime.Now - process.StartTime).TotalSeconds;
+        _clock.Start();
+    }
+
+    public void Add(StepRecord step)
+    {
+        _summary.Add(step);
+        _folder.Add(step);
+        _progress.Show(step, _score);
+    }
+
+    public void Add(int step, Score score)
+    {
+        _score = score;
+        _summary.Score = score;
+        _folder.Add(step, _clock.Elapsed.TotalSeconds, score);
+        _progress.Show(step, score, _summary);
+    }
+
+    /// <summary>Writes result.json and the last lines. Training that diverged by itself is an error; under an attack it is a result.</summary>
+    public ExitCode Finish(ReadOnlySpan<float> weights, long peakBytesOfARank)
+    {
+        _summary.Seconds = _clock.Elapsed.TotalSeconds;
+        _summary.WeightsSha256 = WeightsDigest.Sha256(weights);
+        _summary.PeakBytesOfARank = peakBytesOfARank;
+        _folder.Write(_summary);
+        _progress.End();
+
+        CultureInfo c = CultureInfo.InvariantCulture;
+        Console.WriteLine(string.Create(c, $"accuracy {_summary.Score.Accuracy:P2}, loss {_summary.Score.Loss:F4} after {_summary.Steps} steps in {_summary.Seconds:F1} s (first step {_summary.SecondsToFirstStep:F1} s after the start)"));
+        Console.WriteLine(string.Create(c, $"a step took {_summary.MedianStepSeconds:F3} s (median): {Shares()}"));
+        if (_summary.SecondsOf(Phase.Attack) > 0)
+            Console.WriteLine(string.Create(c, $"the attackers' knowledge took {_summary.SecondsOf(Phase.Attack) / _summary.Steps:F3} s a step besides, which is not the method's"));
+        Console.WriteLine(string.Create(c, $"{_summary.VoidGroups} void groups, {_summary.SkippedSteps} skipped steps; {_summary.VectorBytes / 1e6 / _summary.Steps:F1} MB of vectors a step; at most {peakBytesOfARank / 1e6:F0} MB a rank"));
+        Console.WriteLine(FaultyRanks());
+        Console.WriteLine($"weights_sha256 {_summary.WeightsSha256}");
+        Console.WriteLine($"run folder {_folder.Path}");
+
+        if (_summary.DivergedAt is not { } step) return ExitCode.Done;
+        bool attacked = _options.Byzantine > 0 && _options.Attack != "none";
+        if (attacked)
+        {
+            Console.WriteLine($"the training diverged at step {step}: the attack '{_options.Attack}' has broken '{_options.Across}'");
+            return ExitCode.Done;
+        }
+
+        Console.Error.WriteLine(string.Create(c, $"detox: step {step}: the loss of rank 0's own samples is not finite, so the training has diverged; lower --learning-rate ({_options.LearningRate:R})."));
+        return ExitCode.Unexpected;
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    private string Shares()
+    {
+        double method = 0;
+        foreach (Phase phase in Enum.GetValues<Phase>())
+            if (phase != Phase.Attack) method += _summary.SecondsOf(phase);
+        return string.Join(", ", Enum.GetValues<Phase>().Where(phase => phase != Phase.Attack).Select(phase =>
+            string.Create(CultureInfo.InvariantCulture, $"{RunSummary.Name(phase).Replace('_', ' ')} {_summary.SecondsOf(phase) / method:P0}")));
+    }
+
+    private string FaultyRanks()
+    {
+        List<string> ranks = [];
+        for (int rank = 0; rank < _summary.Faults.Length; rank++)
+            if (_summary.Faults[rank] > 0) ranks.Add($"{rank} ({_summary.Faults[rank]})");
+        return ranks.Count == 0 ? "no rank dissented" : $"dissenting ranks (times): {string.Join(", ", ranks)}; see blame.csv";
+    }
+}

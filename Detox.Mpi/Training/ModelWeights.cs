@@ -1,0 +1,39 @@
+using System.Runtime.InteropServices;
+using Detox.Gpu.Devices;
+using Detox.Gpu.Digests;
+
+namespace Detox.Mpi.Training;
+
+/// <summary>The weights as every rank holds them, with the digest that rank 0 sends behind them.</summary>
+internal sealed class ModelWeights : IDisposable
+{
+    private const int DigestFloats = 4;
+    private readonly DeviceBuffer _buffer;
+    private readonly Memory<float> _message;
+
+    public ModelWeights(Device device, int length)
+    {
+        _buffer = device.Allocate(length + DigestFloats);
+        View = _buffer.All.Slice(0, length);
+        _message = device.HostMemory(_buffer.All);
+    }
+
+    /// <summary>What the network reads.</summary>
+    public View View { get; }
+
+    /// <summary>What the network reads, on the host.</summary>
+    public Span<float> Values => _message.Span[..^DigestFloats];
+
+    /// <summary>What is broadcast: the weights, then their xxh128.</summary>
+    public Span<float> Message => _message.Span;
+
+    private ref UInt128 Digest => ref MemoryMarshal.Cast<float, UInt128>(_message.Span[^DigestFloats..])[0];
+
+    /// <summary>Rank 0, before the broadcast.</summary>
+    public void Seal() => Digest = WeightsDigest.Xxh128(Values);
+
+    /// <summary>Every rank, after the broadcast: against the wire and the memory, not against an adversary.</summary>
+    public bool IsIntact() => Digest == WeightsDigest.Xxh128(Values);
+
+    public void Dispose() => _buffer.Dispose();
+}

@@ -1,0 +1,42 @@
+using Detox.Gpu.Devices.Cpu;
+using Detox.Gpu.Networks;
+using Detox.Mpi.Data;
+
+namespace Detox.Mpi.Training;
+
+/// <summary>What the ranks of an in-process run have in common: the data, and as many networks as there are threads.</summary>
+internal sealed class SharedParts : IDisposable
+{
+    private readonly List<IDisposable> _owned = [];
+
+    public SharedParts(TrainOptions options)
+    {
+        Data = DataSource.Open(options.Data, options.Seed);
+        List<IGradientSource> networks = [];
+        Layout = null!;
+        for (int i = 0; i < Math.Min(options.Threads!.Value, options.GroupCount); i++)
+        {
+            CpuDevice device = new(1);
+            _owned.Add(device);
+            Layout = TrainRun.CreateNetwork(options, device, Data);
+            _owned.Add(Layout);
+            networks.Add(new NetworkGradient(Layout, Data.Training, TrainRun.CreatePlan(options, Data)));
+        }
+
+        CpuDevice copier = new(1);
+        _owned.Add(copier);
+        Gradients = new SharedGradients(networks, options.GroupCount, Layout.PayloadLength, copier);
+    }
+
+    public DataSplit Data { get; }
+
+    public SharedGradients Gradients { get; }
+
+    /// <summary>Any of the networks: for what it says of the payload, not to compute with.</summary>
+    public Network Layout { get; }
+
+    public void Dispose()
+    {
+        for (int i = _owned.Count - 1; i >= 0; i--) _owned[i].Dispose();
+    }
+}

@@ -1,0 +1,82 @@
+namespace Detox.Mpi.Training;
+
+/// <summary>What a rank did wrong in a step.</summary>
+public enum Fault
+{
+    /// <summary>Its ballot is not its group's.</summary>
+    Dissent,
+
+    /// <summary>It voted with its group, but the vector that it sent is another, or none.</summary>
+    VectorMismatch,
+
+    /// <summary>It received damaged weights and abstained.</summary>
+    DamagedWeights,
+}
+
+/// <summary>One rank's fault in one step, down to the parameter where that is known.</summary>
+/// <param name="Leaves">How many leaves of 1,024 floats differ from the winner's; 0 where that is not known.</param>
+/// <param name="Index">The first wrong element of the payload; -1 where that is not known.</param>
+public sealed record Blame(long Step, int Rank, int Group, Fault Fault, int Leaves, int Index, float Expected, float Found);
+
+/// <summary>What rank 0 saw in one step.</summary>
+public sealed class StepRecord
+{
+    public long Step { get; set; }
+
+    /// <summary>The aggregated loss of the step's samples; NaN where the step was skipped.</summary>
+    public float Loss { get; set; }
+
+    /// <summary>Why the step changed no weights; null where it did.</summary>
+    public string? Skipped { get; set; }
+
+    /// <summary>Whether rank 0's own part had no finite loss, before any attack: the training itself has failed.</summary>
+    public bool Diverged { get; set; }
+
+    /// <summary>Groups without a majority.</summary>
+    public List<int> Voids { get; } = [];
+
+    public List<Blame> Blames { get; } = [];
+
+    /// <summary>Bytes of vectors that reached rank 0 from other ranks.</summary>
+    public long VectorBytes { get; set; }
+
+    /// <summary>Seconds by <see cref="Phase"/>, as rank 0 saw them.</summary>
+    public double[] Seconds { get; } = new double[Enum.GetValues<Phase>().Length];
+
+    /// <summary>The method's seconds: all phases but the attack's own.</summary>
+    public double MethodSeconds => Seconds.Sum() - Seconds[(int)Phase.Attack];
+
+    public void Clear(long step)
+    {
+        Step = step;
+        Loss = float.NaN;
+        Skipped = null;
+        Diverged = false;
+        Voids.Clear();
+        Blames.Clear();
+        VectorBytes = 0;
+        Array.Clear(Seconds);
+    }
+}
+
+/// <summary>The parts of a step whose time is told apart.</summary>
+public enum Phase
+{
+    /// <summary>Until the last rank has its gradient.</summary>
+    Compute,
+
+    /// <summary>What an attack costs that needs the honest gradients; never counted as the method's.</summary>
+    Attack,
+
+    /// <summary>Ballots, votes, and who is to blame.</summary>
+    BallotAndVote,
+
+    /// <summary>The winners' vectors: sent, received, verified.</summary>
+    Transfer,
+
+    /// <summary>The rules and the optimizer's step.</summary>
+    Aggregate,
+
+    /// <summary>The weights on their way back.</summary>
+    Broadcast,
+}

@@ -1,0 +1,107 @@
+using System.Globalization;
+
+namespace Detox.Mpi.Training;
+
+/// <summary>One option of train: its name on the command line and in a TOML file, its help, and its field.</summary>
+/// <param name="Name">Without dashes: also the key in a file.</param>
+/// <param name="Value">What stands for the value in the help.</param>
+/// <param name="Help">One line.</param>
+/// <param name="Apply">The options with this one set from its text; a FormatException says what was expected.</param>
+/// <param name="Text">This option's value as text; empty where it is not set.</param>
+public sealed record TrainOption(
+    string Name,
+    string Value,
+    string Help,
+    Func<TrainOptions, string, TrainOptions> Apply,
+    Func<TrainOptions, string> Text)
+{
+    /// <summary>Every option, in the order in which they are shown.</summary>
+    public static IReadOnlyList<TrainOption> All { get; } =
+    [
+        new("ranks", "P", "ranks p (under mpiexec or srun: as many as were started; else 45)",
+            (o, s) => o with { Ranks = Integer(s) }, o => $"{o.Ranks}"),
+        new("group-size", "R", "ranks r that compute the same gradient and vote; odd; 1: no redundancy (3)",
+            (o, s) => o with { GroupSize = Integer(s) }, o => $"{o.GroupSize}"),
+        new("byzantine", "Q", "ranks q that an experiment lets attack in each step (p/9: 5 of 45)",
+            (o, s) => o with { Byzantine = Integer(s) }, o => $"{o.Byzantine}"),
+        new("attack", "ATTACK", "none, reverse, constant, alie(z=1), bit-flip, nan, silent, equivocate (reverse)",
+            (o, s) => o with { Attack = s }, o => o.Attack),
+        new("placement", "WHERE", "which ranks attack: random (new ones every step), fixed, worst (random)",
+            (o, s) => o with { Placement = s }, o => o.Placement),
+        new("buckets", "K", "buckets of vote winners for the within-rule (as many as groups: no bucketing)",
+            (o, s) => o with { Buckets = Integer(s) }, o => $"{o.Buckets}"),
+        new("within", "RULE", "rule that reduces a bucket to one vector (mean)",
+            (o, s) => o with { Within = s }, o => o.Within),
+        new("across", "RULE", "rule that joins the buckets: mean, median, geometric-median, krum, multi-krum, bulyan, sign-majority (median)",
+            (o, s) => o with { Across = s }, o => o.Across),
+        new("on-void", "WHAT", "a group without a majority: skip it, or recompute its part once (skip)",
+            (o, s) => o with { OnVoid = Choice<OnVoid>(s) }, o => Choice(o.OnVoid)),
+        new("ballot", "HASH", "digest that is voted on: sha256, or xxh128 where no fault is malicious (sha256)",
+            (o, s) => o with { Ballot = Choice<Gpu.Digests.BallotKind>(s) }, o => Choice(o.Ballot)),
+        new("model", "MODEL", "lenet, mlp or softmax (lenet)",
+            (o, s) => o with { Model = s }, o => o.Model),
+        new("data", "SET", "the built-in set digits, or a folder of IDX files (digits)",
+            (o, s) => o with { Data = s }, o => o.Data),
+        new("batch", "N", "samples that a rank computes in a step (32)",
+            (o, s) => o with { Batch = Integer(s) }, o => $"{o.Batch}"),
+        new("steps", "N", "steps to train (300)",
+            (o, s) => o with { Steps = Integer(s) }, o => $"{o.Steps}"),
+        new("learning-rate", "X", "step length of SGD (0.05)",
+            (o, s) => o with { LearningRate = Number(s) }, o => Decimal(o.LearningRate)),
+        new("momentum", "X", "momentum of SGD, below 1 (0.9)",
+            (o, s) => o with { Momentum = Number(s) }, o => Decimal(o.Momentum)),
+        new("weight-decay", "X", "weight decay of SGD (0)",
+            (o, s) => o with { WeightDecay = Number(s) }, o => Decimal(o.WeightDecay)),
+        new("seed", "N", "seed of weights, groups, samples, placements and attacks (1)",
+            (o, s) => o with { Seed = Unsigned(s) }, o => $"{o.Seed}"),
+        new("device", "DEVICE", "auto or cpu (auto)",
+            (o, s) => o with { Device = s }, o => o.Device),
+        new("threads", "N", "threads of a rank (the node's cores over its ranks, at least 1)",
+            (o, s) => o with { Threads = Integer(s) }, o => $"{o.Threads}"),
+        new("evaluate-every", "N", "steps between looks at the test set; 0: only at the end (50)",
+            (o, s) => o with { EvaluateEvery = Integer(s) }, o => $"{o.EvaluateEvery}"),
+        new("out", "DIR", "folder that receives the run's folder (runs)",
+            (o, s) => o with { Out = s }, o => o.Out),
+        new("name", "NAME", "name of the run's folder (the time of the start)",
+            (o, s) => o with { Name = s }, o => o.Name ?? ""),
+    ];
+
+    /// <summary>Sets the option from text; an error names the place it came from, the option, and what was expected.</summary>
+    public TrainOptions Set(TrainOptions options, string text, string place)
+    {
+        try
+        {
+            return Apply(options, text);
+        }
+        catch (FormatException error)
+        {
+            throw new DetoxException(ExitCode.Usage, $"{place}: expected {error.Message}, found '{text}'.");
+        }
+    }
+
+    private static int Integer(string text)
+        => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value)
+            ? value : throw new FormatException("a whole number");
+
+    private static ulong Unsigned(string text)
+        => ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ulong value)
+            ? value : throw new FormatException("a whole number from 0");
+
+    private static float Number(string text)
+        => float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out float value)
+            ? value : throw new FormatException("a number");
+
+    private static string Decimal(float value) => value.ToString("R", CultureInfo.InvariantCulture);
+
+    private static T Choice<T>(string text)
+        where T : struct, Enum
+    {
+        foreach (T value in Enum.GetValues<T>())
+            if (Choice(value) == text) return value;
+        throw new FormatException(string.Join(" or ", Enum.GetValues<T>().Select(Choice)));
+    }
+
+    private static string Choice<T>(T value)
+        where T : struct, Enum
+        => value.ToString().ToLowerInvariant();
+}

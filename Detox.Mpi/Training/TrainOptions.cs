@@ -1,0 +1,154 @@
+using Detox.Gpu.Aggregation;
+using Detox.Gpu.Digests;
+using Detox.Gpu.Networks;
+using Detox.Mpi.Attacks;
+using Detox.Mpi.Groups;
+
+namespace Detox.Mpi.Training;
+
+/// <summary>What to do with a group without a majority.</summary>
+public enum OnVoid
+{
+    /// <summary>Leave it out of this step.</summary>
+    Skip,
+
+    /// <summary>Let its ranks compute the same part once more, then leave it out if it is void still.</summary>
+    Recompute,
+}
+
+/// <summary>All settings of one training run. Where a number is null, <see cref="Resolve"/> finds it.</summary>
+/// <remarks>The names, defaults and help texts that people see are in <see cref="TrainOption.All"/>.</remarks>
+public sealed record TrainOptions
+{
+    /// <summary>p. Null: as many as were started, else 45.</summary>
+    public int? Ranks { get; init; }
+
+    /// <summary>r, odd.</summary>
+    public int GroupSize { get; init; } = 3;
+
+    /// <summary>q. Null: one rank in nine, 5 of 45.</summary>
+    public int? Byzantine { get; init; }
+
+    public string Attack { get; init; } = "reverse";
+
+    public string Placement { get; init; } = "random";
+
+    /// <summary>Buckets of vote winners. Null: one for each group, so the across-rule sees the winners themselves.</summary>
+    public int? Buckets { get; init; }
+
+    public string Within { get; init; } = "mean";
+
+    public string Across { get; init; } = "median";
+
+    public OnVoid OnVoid { get; init; }
+
+    public BallotKind Ballot { get; init; }
+
+    public string Model { get; init; } = "lenet";
+
+    public string Data { get; init; } = "digits";
+
+    /// <summary>Samples that a rank computes in a step.</summary>
+    public int Batch { get; init; } = 32;
+
+    public int Steps { get; init; } = 300;
+
+    public float LearningRate { get; init; } = 0.05f;
+
+    public float Momentum { get; init; } = 0.9f;
+
+    public float WeightDecay { get; init; }
+
+    public ulong Seed { get; init; } = 1;
+
+    public string Device { get; init; } = "auto";
+
+    /// <summary>Threads of a rank. Null: the node's cores over its ranks, at least 1.</summary>
+    public int? Threads { get; init; }
+
+    /// <summary>Steps between evaluations on the test set; 0: only at the end.</summary>
+    public int EvaluateEvery { get; init; } = 50;
+
+    /// <summary>The folder that receives the run's folder.</summary>
+    public string Out { get; init; } = "runs";
+
+    /// <summary>The run's folder within <see cref="Out"/>. Null: the time of the start.</summary>
+    public string? Name { get; init; }
+
+    public int GroupCount => Ranks!.Value / GroupSize;
+
+    /// <summary>f: the most groups that q ranks can win, (r+1)/2 ranks each. What the rules are told.</summary>
+    public int MostCapturedGroups => Byzantine!.Value / ((GroupSize + 1) / 2);
+
+    /// <summary>Fills in what depends on the machine and on how the program was started.</summary>
+    /// <param name="launchedRanks">The number of ranks that a launcher started; null without one.</param>
+    /// <param name="cores">The processors that this process may use.</param>
+    /// <param name="localRanks">The ranks on this node; 1 in an in-process run.</param>
+    public TrainOptions Resolve(int? launchedRanks, int cores, int localRanks)
+    {
+        int ranks = Ranks ?? launchedRanks ?? 45;
+        return this with
+        {
+            Ranks = ranks,
+            Byzantine = Byzantine ?? ranks / 9,
+            Buckets = Buckets ?? Math.Max(1, ranks / Math.Max(1, GroupSize)),
+            Threads = Threads ?? Math.Max(1, cores / localRanks),
+            Name = Name ?? DateTime.Now.ToString("yyyyMMdd-HHmmss"),
+        };
+    }
+
+    /// <summary>All problems of resolved options, each one sentence that names the option; none when they can be run.</summary>
+    public IReadOnlyList<string> Validate()
+    {
+        List<string> problems = [];
+        int p = Ranks!.Value, r = GroupSize, q = Byzantine!.Value;
+        Require(p >= 1, $"--ranks {p}: at least 1.");
+        Require(r >= 1 && r % 2 == 1, $"--group-size {r}: a vote needs an odd number of ranks; take {Math.Max(1, r - 1)} or {r + 1}.");
+        Require(r < 1 || p % r == 0, $"--group-size {r}: {p} ranks cannot be cut into groups of {r}; start a multiple of {r} ranks.");
+        Require(q >= 0 && q <= p, $"--byzantine {q}: between 0 and the {p} ranks.");
+        Require(Batch >= 1, $"--batch {Batch}: at least 1 sample.");
+        Require(Steps >= 1, $"--steps {Steps}: at least 1.");
+        Require(Threads >= 1, $"--threads {Threads}: at least 1.");
+        Require(EvaluateEvery >= 0, $"--evaluate-every {EvaluateEvery}: 0 (only at the end) or more.");
+        Require(float.IsFinite(LearningRate) && LearningRate > 0, $"--learning-rate {LearningRate}: a positive number.");
+        Require(Momentum is >= 0 and < 1, $"--momentum {Momentum}: at least 0 and below 1.");
+        Require(float.IsFinite(WeightDecay) && WeightDecay >= 0, $"--weight-decay {WeightDecay}: 0 or more.");
+        Require(Device is "auto" or "cpu", $"--device {Device}: auto or cpu.");
+        Require(Network.Models.Contains(Model), $"--model {Model}: there is no such model; there are {string.Join(", ", Network.Models)}.");
+        Require(Out.Length > 0, "--out: a folder's name.");
+        Require(
+            Name!.Length > 0 && Name.IndexOfAny(Path.GetInvalidFileNameChars()) < 0 && Name is not ("." or ".."),
+            $"--name {Name}: the name of one folder, without '/'.");
+        if (problems.Count > 0) return problems;
+
+        Require(
+            Buckets >= 1 && Buckets <= GroupCount,
+            $"--buckets {Buckets}: {p} ranks in groups of {r} send {GroupCount} winners; between 1 and {GroupCount} buckets.");
+        Parse("--attack", () => Attacks.Attack.Parse(Attack));
+        Parse("--placement", () => Groups.Placement.Create(Placement, GroupTable.Create(p, r, Seed), q, Seed));
+        AggregationRule? within = Parse("--within", () => AggregationRule.Parse(Within, MostCapturedGroups));
+        AggregationRule? across = Parse("--across", () => AggregationRule.Parse(Across, MostCapturedGroups));
+        if (problems.Count == 0 && BucketedAggregation.Problem(within!, across!, Buckets!.Value, GroupCount) is { } problem)
+            problems.Add($"--across {Across}, --within {Within}, --buckets {Buckets}: {problem}");
+        return problems;
+
+        void Require(bool holds, string problem)
+        {
+            if (!holds) problems.Add(problem);
+        }
+
+        T? Parse<T>(string option, Func<T> parse)
+            where T : class
+        {
+            try
+            {
+                return parse();
+            }
+            catch (FormatException error)
+            {
+                problems.Add($"{option}: {error.Message}");
+                return null;
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+using Detox.Tests.Programs;
+
+namespace Detox.Tests.Training;
+
+/// <summary>One clear message, the right exit code, no stack trace, no hanging ranks.</summary>
+[Category("Ranks")]
+public sealed class BadInputTests
+{
+    private static readonly object[] _cases =
+    [
+        new object[] { "--group-siez 3", 2, "--group-siez" },
+        new object[] { "--batch many", 2, "--batch" },
+        new object[] { "--group-size 2", 2, "--group-size 2" },
+        new object[] { "--group-size 5", 2, "--group-size 5" },
+        new object[] { "--byzantine 10", 2, "--byzantine 10" },
+        new object[] { "--buckets 4", 2, "--buckets 4" },
+        new object[] { "--across bulyan", 2, "bulyan" },
+        new object[] { "--data nowhere", 2, "nowhere" },
+        new object[] { "--config nowhere.toml", 2, "nowhere.toml" },
+        new object[] { "--out /proc/detox", 2, "--out /proc/detox" },
+        new object[] { "--model softmax --attack none --learning-rate 1e38 --steps 30 --batch 2", 1, "diverged" },
+    ];
+
+    private static IEnumerable<TestCaseData> Cases()
+    {
+        foreach (object[] row in _cases)
+            foreach (string launcher in (string[])["", "openmpi", "mpich"])
+                yield return new TestCaseData([launcher, .. row]);
+    }
+
+    [TestCaseSource(nameof(Cases))]
+    public void IsSaidOnceWithItsExitCode(string launcher, string options, int code, string what)
+    {
+        ProgramResult result = DetoxProgram.Run(launcher.Length == 0 ? null : launcher, 9, launcher.Length == 0 ? $"{options} --ranks 9" : options);
+        Assert.That(result.ExitCode, Is.EqualTo(code), result.Error);
+        string[] messages = [.. result.Error.Split('\n').Where(line => line.Contains("detox: "))];
+        Assert.That(messages, Has.Length.EqualTo(1), result.Error);
+        Assert.That(messages[0] + result.Error, Does.Contain(what));
+        Assert.That(result.Error, Does.Not.Contain("   at Detox."));
+    }
+
+    [TestCase("openmpi")]
+    [TestCase("mpich")]
+    public void AWorldOfAnotherSizeThanAskedForIsAnEnvironmentError(string launcher)
+    {
+        ProgramResult result = DetoxProgram.Run(launcher, 3, "--ranks 45");
+        Assert.That(result.ExitCode, Is.EqualTo(3), result.Error);
+        Assert.That(result.Error, Does.Contain("--ranks 45"));
+    }
+
+    [Test]
+    public void HelpNamesEveryOption()
+    {
+        ProgramResult result = DetoxProgram.Run(null, 1, "--help");
+        Assert.That(result.ExitCode, Is.Zero);
+        foreach (Detox.Mpi.Training.TrainOption option in Detox.Mpi.Training.TrainOption.All)
+            Assert.That(result.Output, Does.Contain($"--{option.Name}"));
+    }
+}

@@ -1,0 +1,71 @@
+using Detox.Mpi;
+using Detox.Mpi.Training;
+
+namespace Detox.Tests.Training;
+
+public sealed class OptionTests
+{
+    private static readonly object[] _problems =
+    [
+        new object[] { new TrainOptions { Ranks = 44 }, "--group-size 3: 44 ranks" },
+        new object[] { new TrainOptions { GroupSize = 2, Ranks = 44 }, "--group-size 2: a vote needs an odd number" },
+        new object[] { new TrainOptions { Byzantine = 46 }, "--byzantine 46" },
+        new object[] { new TrainOptions { Buckets = 16 }, "--buckets 16" },
+        new object[] { new TrainOptions { Across = "bulyan", Byzantine = 8 }, "19" },
+        new object[] { new TrainOptions { Across = "krum", Buckets = 15, Byzantine = 14 }, "17" },
+        new object[] { new TrainOptions { Across = "average" }, "--across: " },
+        new object[] { new TrainOptions { Attack = "alie(y=2)" }, "'y'" },
+        new object[] { new TrainOptions { Attack = "flip" }, "bit-flip" },
+        new object[] { new TrainOptions { Placement = "near" }, "worst" },
+        new object[] { new TrainOptions { Model = "resnet" }, "lenet" },
+        new object[] { new TrainOptions { Batch = 0 }, "--batch 0" },
+        new object[] { new TrainOptions { Momentum = 1 }, "--momentum 1" },
+        new object[] { new TrainOptions { LearningRate = float.NaN }, "--learning-rate" },
+        new object[] { new TrainOptions { Name = "a/b" }, "--name a/b" },
+        new object[] { new TrainOptions { Device = "tpu" }, "--device tpu" },
+    ];
+
+    [Test]
+    public void TheDefaultsCanBeRun()
+    {
+        TrainOptions options = Resolve(new TrainOptions());
+        Assert.That(options.Validate(), Is.Empty);
+        Assert.That((options.Ranks, options.Byzantine, options.Buckets, options.MostCapturedGroups), Is.EqualTo((45, 5, 15, 2)));
+    }
+
+    [TestCaseSource(nameof(_problems))]
+    public void AProblemIsNamed(TrainOptions options, string expected)
+        => Assert.That(string.Join('\n', Resolve(options).Validate()), Does.Contain(expected));
+
+    [Test]
+    public void AllProblemsAreNamedAtOnce()
+        => Assert.That(Resolve(new TrainOptions { Ranks = 44, Byzantine = 99, Batch = -1 }).Validate(), Has.Count.EqualTo(3));
+
+    [Test]
+    public void WrittenSettingsReadBackTheSame()
+    {
+        TrainOptions options = Resolve(new TrainOptions { Across = "multi-krum(f=2,select=5)", Name = "a\"b\\c", LearningRate = 1e-7f, Seed = ulong.MaxValue });
+        Assert.That(ConfigFile.Apply(new TrainOptions(), File(ConfigFile.Write(options))), Is.EqualTo(options));
+    }
+
+    [TestCase("group-siez = 3", "line 1", "group-siez")]
+    [TestCase("ranks = 9\nbatch = \"many\"", "line 2", "a whole number")]
+    [TestCase("ranks = = 9", "line 1", "")]
+    [TestCase("[train]\nranks = 9", "line 1", "table")]
+    public void ABadFileIsAnErrorThatNamesTheLine(string text, string line, string what)
+    {
+        string path = File(text);
+        DetoxException error = Assert.Throws<DetoxException>(() => ConfigFile.Apply(new TrainOptions(), path))!;
+        Assert.That(error.Code, Is.EqualTo(ExitCode.Usage));
+        Assert.That(error.Message, Does.Contain(path).And.Contain(line).And.Contain(what));
+    }
+
+    private static TrainOptions Resolve(TrainOptions options) => options.Resolve(launchedRanks: null, cores: 2, localRanks: 1);
+
+    private static string File(string text)
+    {
+        string path = Path.Combine(TestContext.CurrentContext.WorkDirectory, $"{Guid.NewGuid():N}.toml");
+        System.IO.File.WriteAllText(path, text);
+        return path;
+    }
+}

@@ -1,0 +1,76 @@
+using Detox.Tests.Programs;
+
+namespace Detox.Tests.Training;
+
+/// <summary>The final weights are the same bits over Open MPI, over MPICH and in one process, at every thread count and vector width.</summary>
+[Category("Ranks")]
+public sealed class SameBitsTests
+{
+    private const string Attacked = "--attack reverse --byzantine 2";
+    private static readonly (string Model, string Options)[] _runs =
+    [
+        ("lenet", $"--model lenet --batch 4 --steps 3 --evaluate-every 2 {Attacked}"),
+        ("mlp", $"--model mlp --batch 5 --steps 3 --evaluate-every 0 --buckets 2 {Attacked}"),
+        ("alie", "--model softmax --batch 5 --steps 4 --evaluate-every 0 --attack alie --byzantine 3 --across multi-krum(f=0)"),
+        ("void", "--model softmax --batch 5 --steps 4 --evaluate-every 0 --attack nan --byzantine 4 --on-void recompute --ballot xxh128"),
+        ("silent", "--model softmax --batch 5 --steps 4 --evaluate-every 0 --attack silent --byzantine 4"),
+        ("equivocate", "--model softmax --batch 5 --steps 6 --evaluate-every 0 --attack equivocate --byzantine 5"),
+        ("no redundancy", "--model softmax --batch 5 --steps 4 --evaluate-every 0 --group-size 1 --across geometric-median --byzantine 2"),
+    ];
+
+    private static readonly Dictionary<string, string> _inProcess = [];
+
+    private static IEnumerable<TestCaseData> Launchers()
+    {
+        foreach ((string model, string options) in _runs)
+        {
+            yield return new TestCaseData("openmpi", options).SetArgDisplayNames("openmpi", model);
+            yield return new TestCaseData("mpich", options).SetArgDisplayNames("mpich", model);
+        }
+    }
+
+    private static IEnumerable<TestCaseData> Machines()
+    {
+        string options = _runs[0].Options;
+        yield return new TestCaseData(options + " --threads 1", "", "").SetArgDisplayNames("1 thread");
+        yield return new TestCaseData(options + " --threads 2", "", "").SetArgDisplayNames("2 threads");
+        yield return new TestCaseData(options, "DOTNET_EnableAVX512", "0").SetArgDisplayNames("no AVX-512");
+        yield return new TestCaseData(options, "DOTNET_EnableAVX2", "0").SetArgDisplayNames("no AVX2, no FMA");
+        yield return new TestCaseData(options, "DOTNET_EnableHWIntrinsic", "0").SetArgDisplayNames("no SIMD");
+    }
+
+    [TestCaseSource(nameof(Launchers))]
+    public void EveryLauncherEndsInTheBitsOfOneProcess(string launcher, string options)
+        => Assert.That(DetoxProgram.Train(launcher, 9, options).Weights, Is.EqualTo(InProcess(options)));
+
+    [TestCaseSource(nameof(Machines))]
+    public void EveryProcessorEndsInTheSameBits(string options, string variable, string value)
+    {
+        string changed = DetoxProgram.Train(null, 9, options, variable.Length == 0 ? [] : [(variable, value)]).Weights;
+        Assert.That(changed, Is.EqualTo(InProcess(_runs[0].Options)));
+    }
+
+    [TestCase("openmpi")]
+    [TestCase("mpich")]
+    public void TwoThreadsARankChangeNoBit(string launcher)
+        => Assert.That(DetoxProgram.Train(launcher, 9, _runs[0].Options + " --threads 2").Weights, Is.EqualTo(InProcess(_runs[0].Options)));
+
+    [TestCase("openmpi")]
+    [TestCase("mpich")]
+    public void FortyFiveRanksTrain(string launcher)
+    {
+        RunFiles run = DetoxProgram.Train(launcher, 45, "--batch 2 --steps 3 --evaluate-every 0");
+        Assert.That(run.Steps, Has.Count.EqualTo(3));
+        Assert.That(run.Result.GetProperty("peak_bytes_of_a_rank").GetInt64(), Is.LessThan(130_000_000));
+    }
+
+    private static string InProcess(string options)
+    {
+        lock (_inProcess)
+        {
+            if (!_inProcess.TryGetValue(options, out string? weights))
+                _inProcess[options] = weights = DetoxProgram.Train(null, 9, options).Weights;
+            return weights;
+        }
+    }
+}

@@ -1,0 +1,45 @@
+# What the scripts of this folder share: source it from the repository's root.
+
+# One job, many processes: no escape codes in logs, a small thread pool, no time spent on re-optimising.
+export TERM="${TERM:-dumb}" DOTNET_TieredPGO=0 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
+
+# Open MPI refuses to run as root unless told twice.
+if [ "$(id -u)" = 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
+
+fail() { echo "$1" >&2; exit 3; }
+
+need_dotnet() {
+  command -v dotnet > /dev/null && dotnet --list-sdks | grep -q '^10\.' ||
+    fail "The .NET 10 SDK is missing: install it from https://dotnet.microsoft.com/download or your distribution (dotnet-sdk-10.0)."
+}
+
+# need_mpi openmpi|mpich: installs Debian's package where mpiexec of that family is missing and we may.
+need_mpi() {
+  local family=$1 package
+  case $family in openmpi) package=openmpi-bin ;; mpich) package=mpich ;; esac
+  find_mpiexec "$family" > /dev/null && return
+  if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
+    echo "installing $package ..." >&2
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$package" > /dev/null
+  fi
+  find_mpiexec "$family" > /dev/null ||
+    fail "mpiexec of $family is missing: install $package (apt-get install $package), or load your cluster's module."
+}
+
+# Prints the launcher of a family: Debian names them apart, elsewhere mpiexec says which it is.
+find_mpiexec() {
+  command -v "mpiexec.$1" && return
+  case $1 in
+    openmpi) command -v mpiexec > /dev/null && mpiexec --version 2>&1 | grep -qi 'open.mpi\|openrte' && command -v mpiexec ;;
+    mpich) command -v mpiexec > /dev/null && mpiexec --version 2>&1 | grep -qi 'hydra' && command -v mpiexec ;;
+  esac
+}
+
+mpiexec_openmpi() { "$(find_mpiexec openmpi)" "$@"; }
+
+# Builds the program into publish/, compiled ahead of time so that forty-five ranks start quickly.
+publish() {
+  local machine
+  case $(uname -m) in x86_64) machine=linux-x64 ;; aarch64) machine=linux-arm64 ;; *) fail "no .NET for $(uname -m)" ;; esac
+  dotnet publish Detox.Mpi --configuration Release --runtime "$machine" --output publish --verbosity quiet
+}

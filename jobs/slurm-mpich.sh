@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+#SBATCH --job-name=detox
+#SBATCH --ntasks=45
+#SBATCH --time=01:00:00
+#SBATCH --output=detox-%j.log
+# Trains on the ranks of a SLURM job over the MPICH family (MPICH, Intel MPI, MVAPICH, Cray):
+#   sbatch jobs/slurm-mpich.sh [options of train]
+# Build first, where there is a network:
+#   dotnet publish Detox.Mpi -c Release -r linux-x64 -o publish
+set -euo pipefail
+cd "${SLURM_SUBMIT_DIR:-$(dirname "$0")/..}"
+export TERM=dumb DOTNET_TieredPGO=0
+
+srun --mpi=pmi2 --kill-on-bad-exit=1 dotnet publish/Detox.Mpi.dll train --name "slurm-$SLURM_JOB_ID" "$@"
