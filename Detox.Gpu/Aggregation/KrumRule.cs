@@ -3,8 +3,8 @@ using Detox.Gpu.Devices;
 namespace Detox.Gpu.Aggregation;
 
 /// <summary>Krum: the one row that lies closest to the n-f-2 rows nearest to it.</summary>
-/// <remarks>A row's score is the sum of the squared distances to its n-f-2 nearest others, added in ascending order; of
-/// equal scores the first row wins. Source: Blanchard, El Mhamdi, Guerraoui, Stainer 2017, "Machine learning with
+/// <remarks>A row's score is the sum of the squared distances to its n-f-2 nearest others, added in ascending order. Of
+/// equal scores the row whose next nearest row is nearer wins, and so on; after that the first. Source: Blanchard, El Mhamdi, Guerraoui, Stainer 2017, "Machine learning with
 /// adversaries: Byzantine tolerant gradient descent".</remarks>
 public sealed class KrumRule(int f) : AggregationRule
 {
@@ -19,6 +19,7 @@ public sealed class KrumRule(int f) : AggregationRule
     protected override void Reduce(Device device, Rows rows, View output)
     {
         _krum.Measure(device, rows);
-        device.Copy(rows[_krum.Best(rows.Count - f - 2)], output);
+        _krum.Score(rows.Count - f - 2);
+        device.Copy(rows[_krum.Best()], output);
     }
 }

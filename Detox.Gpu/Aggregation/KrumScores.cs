@@ -3,12 +3,16 @@ using Detox.Gpu.Devices;
 namespace Detox.Gpu.Aggregation;
 
 /// <summary>Krum's scores of rows, all of them or those that have not been removed.</summary>
+/// <remarks>A score is a sum in ascending order. Of equal scores the row whose next nearest row is nearer is better, then
+/// the one after that, and so on; where all are equal the first row is.</remarks>
 internal sealed class KrumScores
 {
     private int _n;
+    private int _nearest;
     private double[] _distances = [];
     private int[] _neighbours = [];
     private double[] _scores = [];
+    private bool[] _taken = [];
     private bool[] _removed = [];
 
     /// <summary>Takes the distances of these rows; none is removed.</summary>
@@ -20,9 +24,11 @@ internal sealed class KrumScores
             _distances = new double[_n * _n];
             _neighbours = new int[_n * _n];
             _scores = new double[_n];
+            _taken = new bool[_n];
             _removed = new bool[_n];
         }
 
+        _taken.AsSpan(0, _n).Clear();
         _removed.AsSpan(0, _n).Clear();
         device.PairwiseSquaredDistances(rows, _distances.AsSpan(0, _n * _n));
         for (int i = 0; i < _n; i++)
@@ -37,37 +43,58 @@ internal sealed class KrumScores
         }
     }
 
-    public void Remove(int row) => _removed[row] = true;
+    /// <summary>The row will not be the best again, but stays a neighbour.</summary>
+    public void Take(int row) => _taken[row] = true;
 
-    /// <summary>Each row's sum of squared distances to its nearest <paramref name="nearest"/> others; of a removed row, NaN.</summary>
-    public ReadOnlySpan<double> Scores(int nearest)
+    /// <summary>The row is gone.</summary>
+    public void Remove(int row) => _taken[row] = _removed[row] = true;
+
+    /// <summary>Scores the rows that are left by the squared distances to their nearest <paramref name="nearest"/> others.</summary>
+    public void Score(int nearest)
     {
-        for (int i = 0; i < _n; i++) _scores[i] = _removed[i] ? double.NaN : Score(i, nearest);
-        return _scores.AsSpan(0, _n);
+        _nearest = nearest;
+        for (int i = 0; i < _n; i++)
+        {
+            if (_removed[i]) continue;
+            double score = 0;
+            int next = i * _n;
+            for (int k = 0; k < nearest; k++) score += _distances[NextLeft(ref next)];
+            _scores[i] = score;
+        }
     }
 
-    /// <summary>The first row with the lowest score.</summary>
-    public int Best(int nearest)
+    /// <summary>The row with the lowest score that has not been taken.</summary>
+    public int Best()
     {
-        ReadOnlySpan<double> scores = Scores(nearest);
         int best = -1;
         for (int i = 0; i < _n; i++)
-            if (!_removed[i] && (best < 0 || scores[i] < scores[best]))
+            if (!_taken[i] && (best < 0 || IsBetter(i, best)))
                 best = i;
         return best;
     }
 
-    private double Score(int row, int nearest)
+    // Two rows that are each other's nearest have one score where one neighbour counts. Then the neighbours that the
+    // score did not count decide, so that the order of the rows does not.
+    private bool IsBetter(int row, int other)
     {
-        double score = 0;
-        int start = row * _n;
-        for (int i = start; nearest > 0 && i < start + _n - 1; i++)
+        if (_scores[row] != _scores[other]) return _scores[row] < _scores[other];
+        int left = 0;
+        for (int i = 0; i < _n; i++)
+            if (!_removed[i])
+                left++;
+        int a = row * _n, b = other * _n;
+        for (int k = 0; k < left - 1; k++)
         {
-            if (_removed[_neighbours[i]]) continue;
-            score += _distances[i];
-            nearest--;
+            double x = _distances[NextLeft(ref a)], y = _distances[NextLeft(ref b)];
+            if (k >= _nearest && x != y) return x < y;
         }
 
-        return score;
+        return false;
+    }
+
+    private int NextLeft(ref int next)
+    {
+        while (_removed[_neighbours[next]]) next++;
+        return next++;
     }
 }

@@ -3,8 +3,8 @@ using Detox.Gpu.Devices;
 namespace Detox.Gpu.Aggregation;
 
 /// <summary>Multi-Krum: the mean of the rows with the best Krum scores (see <see cref="KrumRule"/>).</summary>
-/// <remarks>The mean of the selected rows in their order among the rows, divided by their number. Of equal scores the
-/// first rows are selected. Source: Blanchard et al. 2017.</remarks>
+/// <remarks>The mean of the selected rows in their order among the rows, divided by their number. Scores
+/// are those of all rows. Source: Blanchard et al. 2017.</remarks>
 /// <param name="f">Rows to withstand.</param>
 /// <param name="select">Rows to average; 0: n-f-2.</param>
 public sealed class MultiKrumRule(int f, int select) : AggregationRule
@@ -24,15 +24,13 @@ public sealed class MultiKrumRule(int f, int select) : AggregationRule
         int n = rows.Count;
         int selected = select == 0 ? n - f - 2 : select;
         _krum.Measure(device, rows);
-        ReadOnlySpan<double> scores = _krum.Scores(n - f - 2);
+        _krum.Score(n - f - 2);
         Span<float> weights = Scratch(ref _weights, n);
         weights.Clear();
         for (int i = 0; i < selected; i++)
         {
-            int best = -1;
-            for (int row = 0; row < n; row++)
-                if (weights[row] == 0 && (best < 0 || scores[row] < scores[best]))
-                    best = row;
+            int best = _krum.Best();
+            _krum.Take(best);
             weights[best] = 1;
         }
 

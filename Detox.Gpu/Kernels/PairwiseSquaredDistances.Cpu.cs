@@ -6,11 +6,21 @@ namespace Detox.Gpu.Kernels;
 
 internal static unsafe partial class PairwiseSquaredDistances
 {
-    // Rows in a side of a register tile: nine sums, six rows and a difference fill sixteen registers.
+    // Rows in a side of a register tile: nine sums, three rows, one more and a difference fit sixteen registers.
     private const int Tile = 3;
+    private const int TileFloats = Tile * Tile * Lanes;
+
+    // Rows in a side of a block of tiles, and columns that all its tiles pass over before the next: the rows and the
+    // lanes of all its pairs stay in the second-level cache, the rows of a tile in the first.
+    private const int BlockRows = 48;
+    private const int Step = 1024;
+    private const int LinesInStep = Step / Prefetch.LineFloats;
+    private const int BlockTiles = BlockRows / Tile * (BlockRows / Tile);
+
+    /// <summary>Floats of scratch for a thread.</summary>
+    public const int ScratchFloats = BlockTiles * TileFloats;
 
     /// <summary>One piece: the sums of one segment of columns for all pairs i &lt; j, into its own n x n doubles.</summary>
-    /// <remarks>A chunk of every row stays in the second-level cache while all pairs of tiles pass over it.</remarks>
     internal struct Cpu<TLanes, V> : IPieces
         where TLanes : struct, ILanes<V>
         where V : unmanaged
@@ -21,37 +31,68 @@ internal static unsafe partial class PairwiseSquaredDistances
         public int FirstSegment;
         public double* Sums;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        [SkipLocalsInit]
         public readonly void Run(int piece)
         {
-            int n = N;
-            double* sums = Sums + ((long)piece * n * n);
-            new Span<double>(sums, n * n).Clear();
+            double* sums = Sums + ((long)piece * N * N);
+            new Span<double>(sums, N * N).Clear();
             long begin = (long)(FirstSegment + piece) * Segment;
             long end = Math.Min(begin + Segment, Width);
-            float** x = stackalloc float*[2 * Tile];
-            float* lanes = stackalloc float[Tile * Tile * Lanes];
-            for (long chunk = begin; chunk < end; chunk += Chunk)
-            {
-                int columns = (int)Math.Min(Chunk, end - chunk);
-                for (int i = 0; i < n; i += Tile)
-                {
-                    for (int j = i; j < n; j += Tile)
-                    {
-                        // Beyond the last row the last row stands in; what it gives is not kept.
-                        for (int t = 0; t < Tile; t++)
-                        {
-                            x[t] = Rows[Math.Min(i + t, n - 1)] + chunk;
-                            x[Tile + t] = Rows[Math.Min(j + t, n - 1)] + chunk;
-                        }
+            float* scratch = stackalloc float[ScratchFloats + Lanes];
+            float* lanes = (float*)(((nuint)scratch + 63) & ~(nuint)63);
+            for (int i = 0; i < N; i += BlockRows)
+                for (int j = i; j < N; j += BlockRows)
+                    for (long chunk = begin; chunk < end; chunk += Chunk)
+                        SumBlock(i, j, chunk, Math.Min(chunk + Chunk, end), lanes, sums);
+        }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private readonly void SumBlock(int firstI, int firstJ, long begin, long end, float* lanes, double* sums)
+        {
+            int n = N, lastI = Math.Min(firstI + BlockRows, n), lastJ = Math.Min(firstJ + BlockRows, n);
+            float** x = stackalloc float*[2 * Tile];
+            int tiles = ((lastI - firstI + Tile - 1) / Tile) * ((lastJ - firstJ + Tile - 1) / Tile);
+            new Span<float>(lanes, tiles * TileFloats).Clear();
+            for (long step = begin; step < end; step += Step)
+            {
+                // Every tile asks for its share of the next step, so that memory and arithmetic are busy together.
+                int columns = (int)Math.Min(Step, end - step);
+                int side = (lastJ - firstJ + Tile - 1) / Tile;
+                int ahead = 0, aheadEnd = step + Step < end ? (lastJ - firstJ) * LinesInStep : 0, share = (aheadEnd / (side * (side + 1) / 2)) + 1;
+                float* tile = lanes;
+                for (int i = firstI; i < lastI; i += Tile)
+                {
+                    for (int j = Math.Max(firstJ, i); j < lastJ; j += Tile, tile += TileFloats)
+                    {
+                        for (int stop = Math.Min(ahead + share, aheadEnd); ahead < stop; ahead++)
+                            Prefetch.FarLine(Rows[firstJ + (ahead / LinesInStep)] + step + Step + (ahead % LinesInStep * Prefetch.LineFloats));
+                        PointAt(i, j, step, x);
                         for (int lane = 0; lane < Lanes; lane += TLanes.Count)
-                            SumTile<TLanes, V>(x, lane, columns / Lanes, lanes);
-                        for (int a = 0; a < Tile && i + a < n; a++)
-                            for (int b = i == j ? a + 1 : 0; b < Tile && j + b < n; b++)
-                                sums[((i + a) * n) + j + b] += Join(lanes + (((a * Tile) + b) * Lanes), x[a], x[Tile + b], columns);
+                            SumTile<TLanes, V>(x, lane, columns / Lanes, tile);
+                        if (columns % Lanes != 0) SumRest(x, columns, tile);
                     }
                 }
+            }
+
+            for (int i = firstI; i < lastI; i += Tile)
+            {
+                for (int j = Math.Max(firstJ, i); j < lastJ; j += Tile, lanes += TileFloats)
+                {
+                    for (int a = 0; a < Tile && i + a < lastI; a++)
+                        for (int b = i == j ? a + 1 : 0; b < Tile && j + b < lastJ; b++)
+                            sums[((i + a) * n) + j + b] += Join(lanes + (((a * Tile) + b) * Lanes));
+                }
+            }
+        }
+
+        // Beyond the last row the last row stands in; what it gives is not kept.
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private readonly void PointAt(int i, int j, long column, float** x)
+        {
+            for (int t = 0; t < Tile; t++)
+            {
+                x[t] = Rows[Math.Min(i + t, N - 1)] + column;
+                x[Tile + t] = Rows[Math.Min(j + t, N - 1)] + column;
             }
         }
     }
@@ -63,7 +104,10 @@ internal static unsafe partial class PairwiseSquaredDistances
     {
         float* x0 = x[0] + lane, x1 = x[1] + lane, x2 = x[2] + lane;
         float* y0 = x[3] + lane, y1 = x[4] + lane, y2 = x[5] + lane;
-        V s00 = TLanes.Zero, s01 = s00, s02 = s00, s10 = s00, s11 = s00, s12 = s00, s20 = s00, s21 = s00, s22 = s00;
+        lanes += lane;
+        V s00 = TLanes.Load(lanes), s01 = TLanes.Load(lanes + Lanes), s02 = TLanes.Load(lanes + (2 * Lanes));
+        V s10 = TLanes.Load(lanes + (3 * Lanes)), s11 = TLanes.Load(lanes + (4 * Lanes)), s12 = TLanes.Load(lanes + (5 * Lanes));
+        V s20 = TLanes.Load(lanes + (6 * Lanes)), s21 = TLanes.Load(lanes + (7 * Lanes)), s22 = TLanes.Load(lanes + (8 * Lanes));
         for (nint k = 0, end = (nint)steps * Lanes; k < end; k += Lanes)
         {
             V b0 = TLanes.Load(y0 + k), b1 = TLanes.Load(y1 + k), b2 = TLanes.Load(y2 + k);
@@ -90,7 +134,6 @@ internal static unsafe partial class PairwiseSquaredDistances
             s22 = TLanes.FusedMultiplyAdd(d, d, s22);
         }
 
-        lanes += lane;
         TLanes.Store(s00, lanes);
         TLanes.Store(s01, lanes + Lanes);
         TLanes.Store(s02, lanes + (2 * Lanes));
@@ -102,16 +145,23 @@ internal static unsafe partial class PairwiseSquaredDistances
         TLanes.Store(s22, lanes + (8 * Lanes));
     }
 
-    // The columns after the last whole step, then the tree. Lanes without a column keep their sum, as fma(0, 0, sum) would.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Join(float* lanes, float* x, float* y, int columns)
+    // The columns after the last sixteen: only the last step of a row has any, so the lanes that get none are done.
+    private static void SumRest(float** x, int columns, float* tile)
     {
         for (int k = columns & -Lanes; k < columns; k++)
         {
-            float difference = x[k] - y[k];
-            lanes[k % Lanes] = MathF.FusedMultiplyAdd(difference, difference, lanes[k % Lanes]);
+            for (int pair = 0; pair < Tile * Tile; pair++)
+            {
+                float difference = x[pair / Tile][k] - x[Tile + (pair % Tile)][k];
+                float* lane = tile + (pair * Lanes) + (k % Lanes);
+                *lane = MathF.FusedMultiplyAdd(difference, difference, *lane);
+            }
         }
+    }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Join(float* lanes)
+    {
         Vector128<float> low = Vector128.Load(lanes) + Vector128.Load(lanes + 8);
         Vector128<float> high = Vector128.Load(lanes + 4) + Vector128.Load(lanes + 12);
         Vector128<float> four = low + high;

@@ -5,14 +5,14 @@ namespace Detox.Gpu.Kernels;
 /// A distance that is not finite (a NaN or an infinity in a row, or an overflow) is +inf, never NaN.
 /// The differences are summed themselves. The Gram matrix would be cheaper, but it cancels where one row is large or far
 /// from zero, and which row is large is the attacker's choice.
-/// Portable. Columns are cut in chunks of 1,024; column k of a chunk belongs to lane k mod 16; a lane is the chain
+/// Portable. Columns are cut in chunks of 4,096; column k of a chunk belongs to lane k mod 16; a lane is the chain
 /// fma(difference, difference, lane) from +0 in float32; lanes are joined by halves (l with l + 8, then + 4, + 2, + 1);
-/// chunk sums are added in ascending order in double within a segment of 16 chunks, and segments in ascending order.</remarks>
+/// chunk sums are added in ascending order in double within a segment of 4 chunks, and segments in ascending order.</remarks>
 internal static partial class PairwiseSquaredDistances
 {
     public const int Lanes = 16;
-    public const int Chunk = 1024;
-    public const int Segment = 16 * Chunk;
+    public const int Chunk = 4096;
+    public const int Segment = 4 * Chunk;
 
     public static void Reference(ReadOnlySpan<float> memory, ReadOnlySpan<long> offsets, int width, Span<double> distances)
     {

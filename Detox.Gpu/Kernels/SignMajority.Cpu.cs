@@ -12,6 +12,9 @@ internal static unsafe partial class SignMajority
     {
         public const int Block = 8192;
 
+        // Floats.
+        private const int Ahead = 128;
+
         public float** Rows;
         public int N;
         public float* Output;
@@ -28,6 +31,7 @@ internal static unsafe partial class SignMajority
                 for (int i = 0; i < N; i++)
                 {
                     float* x = Rows[i] + j;
+                    Prefetch.Line(x + Ahead);
                     s0 = TLanes.Add(s0, TLanes.Sign(TLanes.Load(x)));
                     s1 = TLanes.Add(s1, TLanes.Sign(TLanes.Load(x + TLanes.Count)));
                 }

@@ -33,7 +33,7 @@ internal unsafe struct SortedColumns<TLanes, V, TOp> : IPieces
     public long Width;
     public TOp Op;
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [SkipLocalsInit]
     public void Run(int piece)
     {
         int bufferRows = ColumnSort.BufferRows(N);

@@ -14,6 +14,9 @@ internal static unsafe partial class WeightedSum
     {
         public const int Block = 8192;
 
+        // Floats.
+        private const int Ahead = 128;
+
         public float** Rows;
         public float* Weights;
         public int N;
@@ -35,6 +38,8 @@ internal static unsafe partial class WeightedSum
                 {
                     V w = TLanes.All(Weights[i]);
                     float* x = Rows[i] + j;
+                    Prefetch.Line(x + Ahead);
+                    Prefetch.Line(x + Ahead + Prefetch.LineFloats);
                     s0 = TLanes.FusedMultiplyAdd(w, TLanes.Load(x), s0);
                     s1 = TLanes.FusedMultiplyAdd(w, TLanes.Load(x + TLanes.Count), s1);
                     s2 = TLanes.FusedMultiplyAdd(w, TLanes.Load(x + (2 * TLanes.Count)), s2);

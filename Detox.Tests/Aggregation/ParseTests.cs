@@ -1,0 +1,52 @@
+using Detox.Gpu.Aggregation;
+
+namespace Detox.Tests.Aggregation;
+
+public sealed class ParseTests
+{
+    [TestCase("mean", "mean", 1)]
+    [TestCase(" median ", "median", 1)]
+    [TestCase("median()", "median", 1)]
+    [TestCase("geometric-median", "geometric-median(iterations=1000,tolerance=1E-06)", 1)]
+    [TestCase("geometric-median(tolerance=0.5, iterations=7)", "geometric-median(iterations=7,tolerance=0.5)", 1)]
+    [TestCase("krum", "krum(f=2)", 7)]
+    [TestCase("krum(f=0)", "krum(f=0)", 3)]
+    [TestCase("multi-krum", "multi-krum(f=2)", 7)]
+    [TestCase("multi-krum(f=1,select=4)", "multi-krum(f=1,select=4)", 5)]
+    [TestCase("multi-krum ( select = 9 )", "multi-krum(f=2,select=9)", 9)]
+    [TestCase("bulyan", "bulyan(f=2)", 11)]
+    [TestCase("sign-majority", "sign-majority", 1)]
+    public void GoodTextIsResolved(string text, string name, int rowsNeeded)
+    {
+        using var rule = AggregationRule.Parse(text, 2);
+        using var again = AggregationRule.Parse(rule.Name, 0);
+        Assert.That((rule.Name, rule.RowsNeeded), Is.EqualTo((name, rowsNeeded)));
+        Assert.That(again.Name, Is.EqualTo(name));
+    }
+
+    [TestCase("average", "There is no aggregation rule 'average'. The rules are mean, median, geometric-median, krum, multi-krum, bulyan, sign-majority.")]
+    [TestCase("", "There is no aggregation rule ''. The rules are")]
+    [TestCase("Mean", "There is no aggregation rule 'Mean'.")]
+    [TestCase("mean(f=1)", "mean has no parameter 'f'; it has none.")]
+    [TestCase("krum(g=1)", "krum has no parameter 'g'; it has f.")]
+    [TestCase("multi-krum(g=1)", "multi-krum has no parameter 'g'; it has f, select.")]
+    [TestCase("krum(f=-1)", "'-1' is no f of krum: expected a whole number of at least 0.")]
+    [TestCase("krum(f=two)", "'two' is no f of krum: expected a whole number of at least 0.")]
+    [TestCase("krum(f=)", "'' is no f of krum")]
+    [TestCase("krum(f=99999999999)", "'99999999999' is no f of krum")]
+    [TestCase("multi-krum(select=0)", "'0' is no select of multi-krum: expected a whole number of at least 1.")]
+    [TestCase("geometric-median(tolerance=0)", "'0' is no tolerance of geometric-median: expected a number above 0.")]
+    [TestCase("geometric-median(tolerance=nan)", "'nan' is no tolerance of geometric-median")]
+    [TestCase("krum(f=1", "has no closing bracket")]
+    [TestCase("krum(2)", "'2' in 'krum(2)' is not parameter=value.")]
+    [TestCase("krum(f=1,f=2)", "gives 'f' twice")]
+    public void BadTextIsNamed(string text, string message)
+        => Assert.That(() => AggregationRule.Parse(text, 2), Throws.TypeOf<FormatException>().With.Message.Contains(message));
+
+    [Test]
+    public void EveryNameParses([ValueSource(typeof(AggregationRule), nameof(AggregationRule.Names))] string name)
+    {
+        using var rule = AggregationRule.Parse(name, 1);
+        Assert.That(rule.Name, Does.StartWith(name));
+    }
+}

@@ -1,0 +1,137 @@
+using System.Buffers.Binary;
+using System.IO.Hashing;
+using System.Security.Cryptography;
+using Detox.Gpu.Devices;
+using Detox.Gpu.Devices.Cpu;
+using Detox.Gpu.Digests;
+using Detox.Tests.Aggregation;
+
+namespace Detox.Tests.Digests;
+
+[TestFixture(BallotKind.Sha256)]
+[TestFixture(BallotKind.Xxh128)]
+public sealed class BallotTests(BallotKind kind)
+{
+    private readonly CpuDevice _device = new(2);
+
+    [OneTimeTearDown]
+    public void TearDown() => _device.Dispose();
+
+    [TestCase(1)]
+    [TestCase(7)]
+    [TestCase(1023)]
+    [TestCase(1024)]
+    [TestCase(1025)]
+    [TestCase(131072)]
+    [TestCase(131073)]
+    [TestCase(431080)]
+    [TestCase((128 * 128 * 1024) + 5)]
+    public void TheTreeEqualsAPlainOne(int length)
+    {
+        float[] vector = Bits.Values(length, 3, false);
+        using DeviceBuffer buffer = _device.Allocate(length);
+        _device.Write(vector, buffer.All);
+        var tree = new BallotTree(_device, kind, length);
+        Ballot ballot = tree.Compute(buffer.All);
+
+        List<byte[]> level = [.. vector.Chunk(1024).Select(leaf => Digest([.. leaf.SelectMany(Bytes)]))];
+        Assert.That(tree.LeafCount, Is.EqualTo(level.Count));
+        Assert.That(tree.Leaves.SequenceEqual(level.SelectMany(x => x).ToArray()), "leaves");
+        while (level.Count > 1) level = [.. level.Chunk(128).Select(children => Digest([.. children.SelectMany(x => x)]))];
+        Assert.That(ballot, Is.EqualTo(Ballot.Of(level[0])));
+        Assert.That(tree.RootOf(tree.Leaves), Is.EqualTo(ballot));
+        Assert.That(ballot.ToString(), Is.EqualTo(Convert.ToHexStringLower(level[0]).PadRight(64, '0')));
+    }
+
+    [Test]
+    public void ThreadsDoNotChangeTheBallot()
+    {
+        float[] vector = Bits.Values(50001, 4, false);
+        Ballot[] ballots = [.. new[] { 1, 2, 3 }.Select(threads =>
+        {
+            using var device = new CpuDevice(threads);
+            return Compute(device, vector);
+        })];
+        Assert.That(ballots, Is.All.EqualTo(ballots[0]));
+    }
+
+    [Test]
+    public void AnyBitOfAnyFloatChangesTheBallotAndItsLeaf()
+    {
+        float[] vector = Bits.Values(3000, 5, false);
+        using DeviceBuffer buffer = _device.Allocate(3000);
+        var tree = new BallotTree(_device, kind, 3000);
+        _device.Write(vector, buffer.All);
+        Ballot right = tree.Compute(buffer.All);
+        byte[] leaves = tree.Leaves.ToArray();
+        int size = BallotTree.DigestBytes(kind);
+        foreach (int i in new[] { 0, 1023, 1024, 2047, 2048, 2999 })
+        {
+            float[] wrong = [.. vector];
+            wrong[i] = BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(wrong[i]) ^ 1);
+            _device.Write(wrong, buffer.All);
+            Assert.That(tree.Compute(buffer.All), Is.Not.EqualTo(right));
+            for (int leaf = 0; leaf < 3; leaf++)
+            {
+                bool same = tree.Leaves.Slice(leaf * size, size).SequenceEqual(leaves.AsSpan(leaf * size, size));
+                Assert.That(same, Is.EqualTo(leaf != i / 1024), $"float {i}, leaf {leaf}");
+            }
+        }
+    }
+
+    [Test]
+    public void AVectorThatIsNotFiniteHasTheInvalidBallot([Values(float.NaN, float.PositiveInfinity, float.NegativeInfinity)] float bad, [Values(1, 5, 16, 17, 2077)] int length)
+    {
+        for (int i = 0; i < length; i += length > 100 ? 71 : 1)
+        {
+            float[] vector = Bits.Values(length, 6, false);
+            Assert.That(Compute(_device, vector).IsInvalid, Is.False);
+            vector[i] = bad;
+            Assert.That(Compute(_device, vector), Is.EqualTo(Ballot.Invalid), $"{bad} at {i}");
+        }
+    }
+
+    [Test]
+    public void TheLargestFloatsAndMinusZeroAreValid()
+    {
+        Ballot ballot = Compute(_device, [float.MaxValue, -float.MaxValue, 0f, float.Epsilon]);
+        Assert.That(ballot.IsInvalid, Is.False);
+        Assert.That(Compute(_device, [float.MaxValue, -float.MaxValue, -0f, float.Epsilon]), Is.Not.EqualTo(ballot));
+    }
+
+    [Test]
+    public void WrongLengthsAreRefused()
+    {
+        using DeviceBuffer buffer = _device.Allocate(9);
+        var tree = new BallotTree(_device, kind, 10);
+        Assert.That(() => tree.Compute(buffer.All), Throws.ArgumentException.With.Message.Contains("9 floats where ballots are of 10"));
+        Assert.That(() => tree.RootOf(new byte[5]), Throws.ArgumentException.With.Message.Contains("5 bytes of leaves"));
+    }
+
+    [Test]
+    public void ASecondBallotAllocatesNothing()
+    {
+        using DeviceBuffer buffer = _device.Allocate(20000);
+        var tree = new BallotTree(_device, kind, 20000);
+        tree.Compute(buffer.All);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        tree.Compute(buffer.All);
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+    }
+
+    private static byte[] Bytes(float value)
+    {
+        byte[] bytes = new byte[4];
+        BinaryPrimitives.WriteSingleLittleEndian(bytes, value);
+        return bytes;
+    }
+
+    private byte[] Digest(byte[] bytes) => kind == BallotKind.Sha256 ? SHA256.HashData(bytes) : XxHash128.Hash(bytes);
+
+    private Ballot Compute(Device device, float[] vector)
+    {
+        using DeviceBuffer buffer = device.Allocate(vector.Length);
+        device.Write(vector, buffer.All);
+        return new BallotTree(device, kind, vector.Length).Compute(buffer.All);
+    }
+}
