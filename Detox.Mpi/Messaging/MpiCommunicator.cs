@@ -116,11 +116,11 @@ internal sealed unsafe class MpiCommunicator : Communicator
             int ownNode = _nodes[Rank];
             if (Rank != (ownNode == rootNode ? root : _leaders[ownNode]))
             {
-                window.Read(bytes, length, Process);
+                window.Read(bytes, length);
                 return;
             }
             Span<MpiTransfer> sends = PassDownTree(bytes, length, _leaders.Length, ownNode, rootNode, node => node == rootNode ? root : _leaders[node]);
-            window.Write(bytes, length, Process);
+            window.Write(bytes, length);
             MpiTransfer.Wait(Process, sends);
         }
     }

@@ -96,6 +96,11 @@ internal sealed unsafe class MpiLibrary
             throw new DetoxException(ExitCode.Environment,
                 $"{launcher.Name} started {launcher.Size} tasks and gave them no way to find each other (no PMI variables are set). Start them with srun --mpi=pmix (Open MPI) or srun --mpi=pmi2 (MPICH, Intel MPI); srun --mpi=list shows what this cluster has.");
 
+        // Read while they load. These libraries would take over the signals by which .NET learns of a null reference.
+        LibC.SetDefault("UCX_ERROR_SIGNALS", "");
+        LibC.SetDefault("OMPI_MCA_opal_signal", "");
+        // Where the library itself waits (at the start, in Split and at the end), it should not keep a core either.
+        LibC.SetDefault("OMPI_MCA_mpi_yield_when_idle", "1");
         nint library = 0;
         string path = "";
         List<string> failures = [];
@@ -163,11 +168,6 @@ internal sealed unsafe class MpiLibrary
     /// process; no library takes locks for that.</summary>
     public void Initialize()
     {
-        // These libraries would take over the signals by which .NET learns of a null reference.
-        LibC.SetDefault("UCX_ERROR_SIGNALS", "");
-        LibC.SetDefault("OMPI_MCA_opal_signal", "");
-        // Where the library itself waits (here, in Split and in Finalize), it should not keep a core either.
-        LibC.SetDefault("OMPI_MCA_mpi_yield_when_idle", "1");
         int provided = 0;
         int error = _initThread(null, null, ThreadSerialized, &provided);
         if (error != 0) throw new DetoxException(ExitCode.Environment, $"MPI_Init_thread of {Path} failed with error {error}.");

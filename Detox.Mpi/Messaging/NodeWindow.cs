@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace Detox.Mpi.Messaging;
 
 /// <summary>Memory that the ranks of one node share: a doorbell for each of them, and slots through which one rank's bytes
@@ -34,7 +32,7 @@ internal sealed unsafe class NodeWindow
         _rank = rank;
         _size = size;
         _slots = memory + HeaderBytes(size);
-        _bell = new MpiDoorbell(Bell(rank));
+        _bell = new MpiDoorbell(Bell(rank)) { MoveOn = static () => false };
     }
 
     /// <summary>MPI's handle of the window.</summary>
@@ -61,7 +59,7 @@ internal sealed unsafe class NodeWindow
     public bool FirstToFail() => Interlocked.Exchange(ref *(int*)(_memory + FailedAt), 1) == 0;
 
     /// <summary>Gives bytes to all other ranks of the node, which call <see cref="Read"/> with as many.</summary>
-    public void Write(byte* bytes, long length, MpiProcess process)
+    public void Write(byte* bytes, long length)
     {
         ref long sequence = ref *(long*)(_memory + SequenceAt);
         if (_size == 1) return;
@@ -73,7 +71,13 @@ internal sealed unsafe class NodeWindow
             if (Volatile.Read(ref state->Readers) != 0)
             {
                 RingOthers();
-                Await(process, ref state->Readers, static (ref int readers) => Volatile.Read(ref readers) == 0);
+                Patience patience = default;
+                while (true)
+                {
+                    int rings = _bell.Rings;
+                    if (Volatile.Read(ref state->Readers) == 0) break;
+                    _bell.Wait(rings, ref patience);
+                }
             }
             long count = Math.Min(SlotBytes, length - at);
             Buffer.MemoryCopy(bytes + at, _slots + ((long)slot * SlotBytes), SlotBytes, count);
@@ -87,7 +91,7 @@ internal sealed unsafe class NodeWindow
     }
 
     /// <summary>Takes the bytes that another rank of the node writes.</summary>
-    public void Read(byte* bytes, long length, MpiProcess process)
+    public void Read(byte* bytes, long length)
     {
         ref long sequence = ref *(long*)(_memory + SequenceAt);
         for (long at = 0; at < length; at += SlotBytes)
@@ -100,26 +104,13 @@ internal sealed unsafe class NodeWindow
             {
                 int rings = _bell.Rings;
                 if (Volatile.Read(ref sequence) > next) break;
-                process.Rest(rings, ref patience);
+                _bell.Wait(rings, ref patience);
             }
             long count = Math.Min(SlotBytes, length - at);
             Buffer.MemoryCopy(_slots + ((long)slot * SlotBytes), bytes + at, count, count);
             _next++;
             int writer = state->Writer;
             if (Interlocked.Decrement(ref state->Readers) == 0) Ring(writer);
-        }
-    }
-
-    private delegate bool Condition(ref int value);
-
-    private void Await(MpiProcess process, ref int value, Condition condition)
-    {
-        Patience patience = default;
-        while (true)
-        {
-            int rings = _bell.Rings;
-            if (condition(ref value)) return;
-            process.Rest(rings, ref patience);
         }
     }
 
@@ -144,10 +135,14 @@ internal sealed unsafe class MpiDoorbell(int* word) : Doorbell
     /// <summary>A rank that hears no bell for this long looks anyway. Few microseconds where messages come that ring none.</summary>
     public int LongestMicroseconds { get; set; } = 100;
 
+    /// <summary>Done before each sleep; returns whether there is something to look at instead.</summary>
+    public required Func<bool> MoveOn { get; set; }
+
     public override int Rings => Volatile.Read(ref *word);
 
     public override void Wait(int rings, ref Patience patience)
     {
+        if (MoveOn()) return;
         int microseconds = patience.Next(LongestMicroseconds);
         if (microseconds == 0)
         {
