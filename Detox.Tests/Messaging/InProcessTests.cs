@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Detox.Mpi;
 using Detox.Mpi.Messaging;
+using NUnit.Framework;
 
 namespace Detox.Tests.Messaging;
 

@@ -1,5 +1,6 @@
 using Detox.Mpi;
 using Detox.Mpi.Messaging;
+using NUnit.Framework;
 
 namespace Detox.Tests.Messaging;
 

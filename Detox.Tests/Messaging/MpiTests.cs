@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Detox.Mpi.Messaging;
+using NUnit.Framework;
 
 namespace Detox.Tests.Messaging;
 
