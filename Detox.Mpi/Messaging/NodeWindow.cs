@@ -7,7 +7,7 @@ namespace Detox.Mpi.Messaging;
 /// <see cref="Slots"/> x <see cref="SlotBytes"/> bytes at once.
 /// Chunk c of the job lies in slot c % Slots. It is there once the sequence number has passed c, and the slot is free when
 /// its count of readers has come down to 0. All ranks of the node take part in every chunk, so they agree on c without asking.</remarks>
-internal sealed unsafe class NodeWindow
+internal sealed unsafe class NodeWindow : IDisposable
 {
     private const int SlotBytes = 256 * 1024;
     private const int Slots = 8;
@@ -18,6 +18,7 @@ internal sealed unsafe class NodeWindow
     private const int SlotStatesAt = 2 * CacheLine;
     private const int BellsAt = SlotStatesAt + (Slots * CacheLine);
 
+    private readonly SharedMemory _shared;
     private readonly byte* _memory;
     private readonly byte* _slots;
     private readonly int _rank;
@@ -25,30 +26,24 @@ internal sealed unsafe class NodeWindow
     private readonly MpiDoorbell _bell;
     private long _next;
 
-    private NodeWindow(nint handle, byte* memory, int rank, int size)
+    /// <param name="memory">At least <see cref="BytesFor"/> bytes, zero at first.</param>
+    /// <param name="rank">This rank's number on the node.</param>
+    /// <param name="size">The number of ranks on the node.</param>
+    public NodeWindow(SharedMemory memory, int rank, int size)
     {
-        Handle = handle;
-        _memory = memory;
+        _shared = memory;
+        _memory = memory.Memory;
         _rank = rank;
         _size = size;
-        _slots = memory + HeaderBytes(size);
+        _slots = _memory + HeaderBytes(size);
         _bell = new MpiDoorbell(Bell(rank)) { MoveOn = static () => false };
     }
-
-    /// <summary>MPI's handle of the window.</summary>
-    public nint Handle { get; }
 
     public MpiDoorbell OwnBell => _bell;
 
     private static int HeaderBytes(int size) => (BellsAt + (size * CacheLine) + 4095) & ~4095;
 
-    /// <summary>Collective over the node's ranks. The bells may be rung once all of them have returned.</summary>
-    public static NodeWindow Create(MpiLibrary library, nint node, int rank, int size)
-    {
-        nint handle = library.AllocateShared(node, rank, HeaderBytes(size) + ((nint)Slots * SlotBytes), out byte* memory);
-        if (rank == 0) new Span<byte>(memory, HeaderBytes(size)).Clear();
-        return new NodeWindow(handle, memory, rank, size);
-    }
+    public static long BytesFor(int size) => HeaderBytes(size) + ((long)Slots * SlotBytes);
 
     private int* Bell(int rank) => (int*)(_memory + BellsAt + (rank * CacheLine));
 
@@ -119,6 +114,8 @@ internal sealed unsafe class NodeWindow
         for (int rank = 0; rank < _size; rank++)
             if (rank != _rank) Ring(rank);
     }
+
+    public void Dispose() => _shared.Dispose();
 
     private SlotState* State(int slot) => (SlotState*)(_memory + SlotStatesAt + (slot * CacheLine));
 
