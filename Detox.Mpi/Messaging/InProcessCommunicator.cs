@@ -26,7 +26,7 @@ internal sealed unsafe class InProcessCommunicator(InProcessTeam team, int rank)
         return new InProcessCommunicator(part, Array.IndexOf(members, Rank));
     }
 
-    public override void Barrier() => team.Show(Rank, new Notice(nameof(Barrier), 0, null, 0));
+    public override void Barrier() => team.Barrier();
 
     public override void Broadcast<T>(Span<T> values, int root)
     {

@@ -60,23 +60,32 @@ internal sealed unsafe class MpiCommunicator : Communicator
         return size == 1 ? world : world.FindNeighbours();
     }
 
+    /// <summary>Finds the ranks of each node and gives them a window, unless a node cannot share memory: then all ranks
+    /// wait by looking again and again, and broadcasts go down a tree.</summary>
     private MpiCommunicator FindNeighbours()
     {
-        MpiLibrary library = Process.Library;
-        nint node = library.SplitByNode(Handle, Rank);
-        int neighbour = library.Rank(node);
-        NodeWindow window = NodeWindow.Create(library, node, neighbour, library.Size(node));
+        (ulong Place, ulong Name)[] places = new (ulong, ulong)[Size];
+        Allgather([(SharedMemory.Place(), (ulong)Random.Shared.NextInt64())], places.AsSpan());
+        ulong[] different = [.. places.Select(other => other.Place).Distinct()];
+        int[] nodes = [.. places.Select(other => Array.IndexOf(different, other.Place))];
+        int[] leaders = [.. different.Select(place => Array.FindIndex(places, other => other.Place == place))];
+        int[] node = [.. Enumerable.Range(0, Size).Where(rank => nodes[rank] == nodes[Rank])];
+        int[] neighbours = [.. Enumerable.Range(0, Size).Select(rank => Array.IndexOf(node, rank))];
 
-        // A node is known by its lowest rank, which it learns from its rank 0.
-        int[] leader = [Rank];
-        using (MpiCommunicator nodeRanks = new(Process, node, [.. Enumerable.Repeat(-1, library.Size(node))], [], []))
-            nodeRanks.BroadcastByTree(leader.AsSpan(), root: 0);
-        (int Leader, int Neighbour)[] places = new (int, int)[Size];
-        Allgather([(leader[0], neighbour)], places.AsSpan());
-        int[] neighbours = [.. places.Select(place => place.Leader == leader[0] ? place.Neighbour : -1)];
-        int[] leaders = [.. places.Select(place => place.Leader).Distinct().Order()];
-        Process.Share(window, leaders.Length > 1);
-        int[] nodes = [.. places.Select(place => Array.IndexOf(leaders, place.Leader))];
+        bool leads = node[0] == Rank;
+        ulong name = places[node[0]].Name;
+        SharedMemory? memory = leads ? SharedMemory.TryOpen(name, create: true, NodeWindow.BytesFor(node.Length)) : null;
+        Barrier();
+        if (!leads) memory = SharedMemory.TryOpen(name, create: false, NodeWindow.BytesFor(node.Length));
+        long[] shared = [memory is null ? 0 : 1];
+        Allreduce(shared, Reduction.Minimum);
+        if (leads) memory?.Unlink();
+        if (shared[0] == 0)
+        {
+            memory?.Dispose();
+            return this;
+        }
+        Process.Share(new NodeWindow(memory!, neighbours[Rank], node.Length), leaders.Length > 1);
         return new MpiCommunicator(Process, Handle, neighbours, nodes, leaders);
     }
 
@@ -119,11 +128,11 @@ internal sealed unsafe class MpiCommunicator : Communicator
             int ownNode = _nodes[Rank];
             if (Rank != (ownNode == rootNode ? root : _leaders[ownNode]))
             {
-                window.Read(bytes, length, Process);
+                window.Read(bytes, length);
                 return;
             }
             Span<MpiTransfer> sends = PassDownTree(bytes, length, _leaders.Length, ownNode, rootNode, node => node == rootNode ? root : _leaders[node]);
-            window.Write(bytes, length, Process);
+            window.Write(bytes, length);
             MpiTransfer.Wait(Process, sends);
         }
     }
@@ -269,7 +278,7 @@ internal sealed unsafe class MpiCommunicator : Communicator
             Process.Library.Free(Handle);
             return;
         }
-        if (Process.Window is { } window) Process.Library.FreeWindow(window.Handle);
         Process.Library.Finish();
+        Process.Window?.Dispose();
     }
 }

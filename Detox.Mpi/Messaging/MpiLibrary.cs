@@ -21,7 +21,6 @@ internal sealed unsafe class MpiLibrary
     private readonly delegate* unmanaged<nint, int*, int> _commSize;
     private readonly delegate* unmanaged<nint, int*, int> _commRank;
     private readonly delegate* unmanaged<nint, int, int, nint*, int> _commSplit;
-    private readonly delegate* unmanaged<nint, int, int, nint, nint*, int> _commSplitType;
     private readonly delegate* unmanaged<nint*, int> _commFree;
     private readonly delegate* unmanaged<nint, nint, int> _commSetErrhandler;
     private readonly delegate* unmanaged<int, byte*, int*, int> _errorString;
@@ -31,15 +30,10 @@ internal sealed unsafe class MpiLibrary
     private readonly delegate* unmanaged<nint*, int*, void*, int> _test;
     private readonly delegate* unmanaged<int, int, nint, int*, void*, int> _iprobe;
     private readonly delegate* unmanaged<void*, nint, int*, int> _getCount;
-    private readonly delegate* unmanaged<nint, int, nint, nint, void**, nint*, int> _winAllocateShared;
-    private readonly delegate* unmanaged<nint, int, nint*, int*, void**, int> _winSharedQuery;
-    private readonly delegate* unmanaged<nint*, int> _winFree;
 
     private readonly nint _byte;
     private readonly nint _errorsReturn;
-    private readonly nint _infoNull;
     private readonly int _anySource;
-    private readonly int _shared;
     private readonly int _truncated;
 
     private MpiLibrary(nint library, string path)
@@ -53,9 +47,7 @@ internal sealed unsafe class MpiLibrary
         World = open ? Symbol("ompi_mpi_comm_world") : 0x44000000;
         _byte = open ? Symbol("ompi_mpi_byte") : 0x4c00010d;
         _errorsReturn = open ? Symbol("ompi_mpi_errors_return") : 0x54000001;
-        _infoNull = open ? Symbol("ompi_mpi_info_null") : 0x1c000000;
         _anySource = open ? -1 : -2;
-        _shared = open ? 0 : 1;
         _truncated = open ? 15 : 14;
 
         _initThread = (delegate* unmanaged<int*, byte***, int, int*, int>)Symbol("MPI_Init_thread");
@@ -64,7 +56,6 @@ internal sealed unsafe class MpiLibrary
         _commSize = (delegate* unmanaged<nint, int*, int>)Symbol("MPI_Comm_size");
         _commRank = (delegate* unmanaged<nint, int*, int>)Symbol("MPI_Comm_rank");
         _commSplit = (delegate* unmanaged<nint, int, int, nint*, int>)Symbol("MPI_Comm_split");
-        _commSplitType = (delegate* unmanaged<nint, int, int, nint, nint*, int>)Symbol("MPI_Comm_split_type");
         _commFree = (delegate* unmanaged<nint*, int>)Symbol("MPI_Comm_free");
         _commSetErrhandler = (delegate* unmanaged<nint, nint, int>)Symbol("MPI_Comm_set_errhandler");
         _errorString = (delegate* unmanaged<int, byte*, int*, int>)Symbol("MPI_Error_string");
@@ -74,9 +65,6 @@ internal sealed unsafe class MpiLibrary
         _test = (delegate* unmanaged<nint*, int*, void*, int>)Symbol("MPI_Test");
         _iprobe = (delegate* unmanaged<int, int, nint, int*, void*, int>)Symbol("MPI_Iprobe");
         _getCount = (delegate* unmanaged<void*, nint, int*, int>)Symbol("MPI_Get_count");
-        _winAllocateShared = (delegate* unmanaged<nint, int, nint, nint, void**, nint*, int>)Symbol("MPI_Win_allocate_shared");
-        _winSharedQuery = (delegate* unmanaged<nint, int, nint*, int*, void**, int>)Symbol("MPI_Win_shared_query");
-        _winFree = (delegate* unmanaged<nint*, int>)Symbol("MPI_Win_free");
     }
 
     public MpiFamily Family { get; }
@@ -96,6 +84,11 @@ internal sealed unsafe class MpiLibrary
             throw new DetoxException(ExitCode.Environment,
                 $"{launcher.Name} started {launcher.Size} tasks and gave them no way to find each other (no PMI variables are set). Start them with srun --mpi=pmix (Open MPI) or srun --mpi=pmi2 (MPICH, Intel MPI); srun --mpi=list shows what this cluster has.");
 
+        // Read while they load. These libraries would take over the signals by which .NET learns of a null reference.
+        LibC.SetDefault("UCX_ERROR_SIGNALS", "");
+        LibC.SetDefault("OMPI_MCA_opal_signal", "");
+        // Where the library itself waits (at the start, in Split and at the end), it should not keep a core either.
+        LibC.SetDefault("OMPI_MCA_mpi_yield_when_idle", "1");
         nint library = 0;
         string path = "";
         List<string> failures = [];
@@ -163,11 +156,6 @@ internal sealed unsafe class MpiLibrary
     /// process; no library takes locks for that.</summary>
     public void Initialize()
     {
-        // These libraries would take over the signals by which .NET learns of a null reference.
-        LibC.SetDefault("UCX_ERROR_SIGNALS", "");
-        LibC.SetDefault("OMPI_MCA_opal_signal", "");
-        // Where the library itself waits (here, in Split and in Finalize), it should not keep a core either.
-        LibC.SetDefault("OMPI_MCA_mpi_yield_when_idle", "1");
         int provided = 0;
         int error = _initThread(null, null, ThreadSerialized, &provided);
         if (error != 0) throw new DetoxException(ExitCode.Environment, $"MPI_Init_thread of {Path} failed with error {error}.");
@@ -198,15 +186,6 @@ internal sealed unsafe class MpiLibrary
     {
         nint result = 0;
         Check(_commSplit(communicator, color, key, &result), "MPI_Comm_split");
-        ReturnErrors(result);
-        return result;
-    }
-
-    /// <summary>The ranks that can share memory with this one.</summary>
-    public nint SplitByNode(nint communicator, int key)
-    {
-        nint result = 0;
-        Check(_commSplitType(communicator, _shared, key, _infoNull, &result), "MPI_Comm_split_type");
         ReturnErrors(result);
         return result;
     }
@@ -257,22 +236,6 @@ internal sealed unsafe class MpiLibrary
         int found = 0;
         Check(_iprobe(_anySource, Communicator.LargestTag + 1, World, &found, status), "MPI_Iprobe");
     }
-
-    /// <summary>Memory that all ranks of a node's communicator see; the first of them owns it.</summary>
-    public nint AllocateShared(nint communicator, int rank, nint length, out byte* memory)
-    {
-        void* own = null;
-        nint window = 0;
-        Check(_winAllocateShared(rank == 0 ? length : 0, 1, _infoNull, communicator, &own, &window), "MPI_Win_allocate_shared");
-        nint size = 0;
-        int unit = 0;
-        void* shared = null;
-        Check(_winSharedQuery(window, 0, &size, &unit, &shared), "MPI_Win_shared_query");
-        memory = (byte*)shared;
-        return window;
-    }
-
-    public void FreeWindow(nint window) => Check(_winFree(&window), "MPI_Win_free");
 
     private void ReturnErrors(nint communicator) => Check(_commSetErrhandler(communicator, _errorsReturn), "MPI_Comm_set_errhandler");
 

@@ -12,6 +12,7 @@ internal sealed unsafe class MpiProcess
     private const int RemoteMicroseconds = 100;
 
     private readonly MpiDoorbell _alone;
+    private readonly List<MpiRequest> _inPieces = [];
     private NodeWindow? _window;
     private int _underWay;
     private bool _severalNodes = true;
@@ -19,7 +20,7 @@ internal sealed unsafe class MpiProcess
     public MpiProcess(MpiLibrary library)
     {
         Library = library;
-        _alone = new MpiDoorbell((int*)NativeMemory.AllocZeroed(64));
+        _alone = new MpiDoorbell((int*)NativeMemory.AllocZeroed(64)) { MoveOn = MoveOn };
     }
 
     public MpiLibrary Library { get; }
@@ -34,6 +35,7 @@ internal sealed unsafe class MpiProcess
     public void Share(NodeWindow window, bool severalNodes)
     {
         _window = window;
+        window.OwnBell.MoveOn = MoveOn;
         _severalNodes = severalNodes;
         Count(0);
     }
@@ -45,11 +47,21 @@ internal sealed unsafe class MpiProcess
         Bell.LongestMicroseconds = _severalNodes || _underWay > 0 ? RemoteMicroseconds : LocalMicroseconds;
     }
 
-    /// <summary>Waits for something that MPI knows nothing of, and lets MPI move on what is under way.</summary>
-    public void Rest(int rings, ref Patience patience)
+    /// <summary>A request whose next piece must be started by whatever this rank waits for meanwhile.</summary>
+    public void AddInPieces(MpiRequest request) => _inPieces.Add(request);
+
+    /// <summary>Before this rank sleeps: moves on what it has started. Returns whether it should look again at once.</summary>
+    private bool MoveOn()
     {
         if (_underWay > 0) Library.Progress();
-        Bell.Wait(rings, ref patience);
+        bool any = false;
+        for (int i = _inPieces.Count - 1; i >= 0; i--)
+        {
+            if (!_inPieces[i].Test()) continue;
+            _inPieces.RemoveAt(i);
+            any = true;
+        }
+        return any;
     }
 
     /// <param name="neighbour">The rank's number on this node; negative where it is on another.</param>

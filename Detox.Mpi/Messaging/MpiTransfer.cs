@@ -21,6 +21,9 @@ internal unsafe struct MpiTransfer
     /// <summary>The bytes sent or received so far.</summary>
     public long Moved { get; private set; }
 
+    /// <summary>Whether the next piece must be started by whoever waits, even if it waits for another message first.</summary>
+    private readonly bool IsInPieces => _communicator is not null && _posted == _communicator.Process.PieceBytes;
+
     public void Send(MpiCommunicator communicator, byte* bytes, long length, int destination, int tag)
         => Start(communicator, bytes, length, destination, tag, sends: true);
 
@@ -94,6 +97,8 @@ internal unsafe struct MpiTransfer
             int rings = process.Bell.Rings;
             while (done < transfers.Length && transfers[done].Test()) done++;
             if (done == transfers.Length) return;
+            for (int i = done + 1; i < transfers.Length; i++)
+                if (transfers[i].IsInPieces) transfers[i].Test();
             process.Bell.Wait(rings, ref patience);
         }
     }

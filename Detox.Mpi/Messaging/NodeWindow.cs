@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace Detox.Mpi.Messaging;
 
 /// <summary>Memory that the ranks of one node share: a doorbell for each of them, and slots through which one rank's bytes
@@ -9,7 +7,7 @@ namespace Detox.Mpi.Messaging;
 /// <see cref="Slots"/> x <see cref="SlotBytes"/> bytes at once.
 /// Chunk c of the job lies in slot c % Slots. It is there once the sequence number has passed c, and the slot is free when
 /// its count of readers has come down to 0. All ranks of the node take part in every chunk, so they agree on c without asking.</remarks>
-internal sealed unsafe class NodeWindow
+internal sealed unsafe class NodeWindow : IDisposable
 {
     private const int SlotBytes = 256 * 1024;
     private const int Slots = 8;
@@ -20,6 +18,7 @@ internal sealed unsafe class NodeWindow
     private const int SlotStatesAt = 2 * CacheLine;
     private const int BellsAt = SlotStatesAt + (Slots * CacheLine);
 
+    private readonly SharedMemory _shared;
     private readonly byte* _memory;
     private readonly byte* _slots;
     private readonly int _rank;
@@ -27,30 +26,24 @@ internal sealed unsafe class NodeWindow
     private readonly MpiDoorbell _bell;
     private long _next;
 
-    private NodeWindow(nint handle, byte* memory, int rank, int size)
+    /// <param name="memory">At least <see cref="BytesFor"/> bytes, zero at first.</param>
+    /// <param name="rank">This rank's number on the node.</param>
+    /// <param name="size">The number of ranks on the node.</param>
+    public NodeWindow(SharedMemory memory, int rank, int size)
     {
-        Handle = handle;
-        _memory = memory;
+        _shared = memory;
+        _memory = memory.Memory;
         _rank = rank;
         _size = size;
-        _slots = memory + HeaderBytes(size);
-        _bell = new MpiDoorbell(Bell(rank));
+        _slots = _memory + HeaderBytes(size);
+        _bell = new MpiDoorbell(Bell(rank)) { MoveOn = static () => false };
     }
-
-    /// <summary>MPI's handle of the window.</summary>
-    public nint Handle { get; }
 
     public MpiDoorbell OwnBell => _bell;
 
     private static int HeaderBytes(int size) => (BellsAt + (size * CacheLine) + 4095) & ~4095;
 
-    /// <summary>Collective over the node's ranks. The bells may be rung once all of them have returned.</summary>
-    public static NodeWindow Create(MpiLibrary library, nint node, int rank, int size)
-    {
-        nint handle = library.AllocateShared(node, rank, HeaderBytes(size) + ((nint)Slots * SlotBytes), out byte* memory);
-        if (rank == 0) new Span<byte>(memory, HeaderBytes(size)).Clear();
-        return new NodeWindow(handle, memory, rank, size);
-    }
+    public static long BytesFor(int size) => HeaderBytes(size) + ((long)Slots * SlotBytes);
 
     private int* Bell(int rank) => (int*)(_memory + BellsAt + (rank * CacheLine));
 
@@ -61,7 +54,7 @@ internal sealed unsafe class NodeWindow
     public bool FirstToFail() => Interlocked.Exchange(ref *(int*)(_memory + FailedAt), 1) == 0;
 
     /// <summary>Gives bytes to all other ranks of the node, which call <see cref="Read"/> with as many.</summary>
-    public void Write(byte* bytes, long length, MpiProcess process)
+    public void Write(byte* bytes, long length)
     {
         ref long sequence = ref *(long*)(_memory + SequenceAt);
         if (_size == 1) return;
@@ -73,7 +66,13 @@ internal sealed unsafe class NodeWindow
             if (Volatile.Read(ref state->Readers) != 0)
             {
                 RingOthers();
-                Await(process, ref state->Readers, static (ref int readers) => Volatile.Read(ref readers) == 0);
+                Patience patience = default;
+                while (true)
+                {
+                    int rings = _bell.Rings;
+                    if (Volatile.Read(ref state->Readers) == 0) break;
+                    _bell.Wait(rings, ref patience);
+                }
             }
             long count = Math.Min(SlotBytes, length - at);
             Buffer.MemoryCopy(bytes + at, _slots + ((long)slot * SlotBytes), SlotBytes, count);
@@ -87,7 +86,7 @@ internal sealed unsafe class NodeWindow
     }
 
     /// <summary>Takes the bytes that another rank of the node writes.</summary>
-    public void Read(byte* bytes, long length, MpiProcess process)
+    public void Read(byte* bytes, long length)
     {
         ref long sequence = ref *(long*)(_memory + SequenceAt);
         for (long at = 0; at < length; at += SlotBytes)
@@ -100,7 +99,7 @@ internal sealed unsafe class NodeWindow
             {
                 int rings = _bell.Rings;
                 if (Volatile.Read(ref sequence) > next) break;
-                process.Rest(rings, ref patience);
+                _bell.Wait(rings, ref patience);
             }
             long count = Math.Min(SlotBytes, length - at);
             Buffer.MemoryCopy(_slots + ((long)slot * SlotBytes), bytes + at, count, count);
@@ -110,24 +109,13 @@ internal sealed unsafe class NodeWindow
         }
     }
 
-    private delegate bool Condition(ref int value);
-
-    private void Await(MpiProcess process, ref int value, Condition condition)
-    {
-        Patience patience = default;
-        while (true)
-        {
-            int rings = _bell.Rings;
-            if (condition(ref value)) return;
-            process.Rest(rings, ref patience);
-        }
-    }
-
     private void RingOthers()
     {
         for (int rank = 0; rank < _size; rank++)
             if (rank != _rank) Ring(rank);
     }
+
+    public void Dispose() => _shared.Dispose();
 
     private SlotState* State(int slot) => (SlotState*)(_memory + SlotStatesAt + (slot * CacheLine));
 
@@ -144,10 +132,14 @@ internal sealed unsafe class MpiDoorbell(int* word) : Doorbell
     /// <summary>A rank that hears no bell for this long looks anyway. Few microseconds where messages come that ring none.</summary>
     public int LongestMicroseconds { get; set; } = 100;
 
+    /// <summary>Done before each sleep; returns whether there is something to look at instead.</summary>
+    public required Func<bool> MoveOn { get; set; }
+
     public override int Rings => Volatile.Read(ref *word);
 
     public override void Wait(int rings, ref Patience patience)
     {
+        if (MoveOn()) return;
         int microseconds = patience.Next(LongestMicroseconds);
         if (microseconds == 0)
         {

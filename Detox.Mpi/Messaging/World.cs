@@ -3,7 +3,7 @@ namespace Detox.Mpi.Messaging;
 /// <summary>Starts the ranks of a job and ends them: under a launcher as its processes, else as threads of this one.</summary>
 public static class World
 {
-    /// <summary>A rank that is not the one to say why the job ends waits this long to be ended.</summary>
+    /// <summary>Ranks that are not the one to say why the job ends wait this long to be ended.</summary>
     private static readonly TimeSpan _lastWords = TimeSpan.FromSeconds(5);
 
     /// <summary>Runs <paramref name="rankBody"/> as every rank and returns this process's exit code: what the body returned
@@ -12,6 +12,17 @@ public static class World
     /// <param name="ranks">The number of ranks without a launcher; with one, it is the launcher's.</param>
     public static int Run(Launcher launcher, int ranks, Func<Communicator, int> rankBody, TextWriter errors)
         => launcher.IsLaunched ? RunMpi(launcher, rankBody, errors) : RunInProcess(ranks, rankBody, errors);
+
+    /// <summary>Ends a process for an error that every rank finds, while nothing connects them: the launcher's rank 0 says
+    /// it. The others let it speak first, since most launchers end all ranks as soon as one ends with an error.</summary>
+    /// <returns>The exit code.</returns>
+    public static int Refuse(Launcher launcher, DetoxException exception, TextWriter errors)
+    {
+        if (launcher.Rank > 0) Thread.Sleep(_lastWords);
+        if (launcher.Rank == 0) errors.WriteLine(exception.Message);
+        errors.Flush();
+        return (int)exception.Code;
+    }
 
     private static int RunMpi(Launcher launcher, Func<Communicator, int> rankBody, TextWriter errors)
     {
@@ -22,9 +33,7 @@ public static class World
         }
         catch (DetoxException exception)
         {
-            // Every rank finds the same; nothing connects them, so the launcher's rank 0 speaks for all.
-            if (launcher.Rank == 0) errors.WriteLine(exception.Message);
-            return (int)exception.Code;
+            return Refuse(launcher, exception, errors);
         }
 
         try

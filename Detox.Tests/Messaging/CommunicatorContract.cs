@@ -10,8 +10,12 @@ internal static class CommunicatorContract
     /// <summary>Around the 64 bytes of the smallest pieces, and over a slot of the node's window.</summary>
     private static readonly int[] _lengths = [0, 1, 7, 8, 9, 16, 64, 1000, 70_001];
 
-    public static void CheckAll(Communicator world)
+    private static int _longest;
+
+    /// <param name="longest">The most values in a message; four times as many in the longest broadcast.</param>
+    public static void CheckAll(Communicator world, int longest)
     {
+        _longest = longest;
         Collectives(world);
         Splits(world);
         PointToPoint(world);
@@ -22,7 +26,7 @@ internal static class CommunicatorContract
 
     private static void Collectives(Communicator world)
     {
-        foreach (int length in _lengths)
+        foreach (int length in _lengths.Where(length => length <= _longest))
         {
             CollectivesOf(world, length, i => (byte)i);
             CollectivesOf(world, length, i => (float)i);
@@ -58,7 +62,7 @@ internal static class CommunicatorContract
     private static void LongBroadcast(Communicator world)
     {
         int root = world.Size - 1;
-        long[] values = new long[400_000];
+        long[] values = new long[_longest * 4];
         for (int round = 1; round <= 2; round++)
         {
             for (int i = 0; i < values.Length; i++) values[i] = world.Rank == root ? i * round : -1;
@@ -128,7 +132,7 @@ internal static class CommunicatorContract
     {
         int next = (world.Rank + 1) % world.Size;
         int previous = (world.Rank + world.Size - 1) % world.Size;
-        foreach (int length in _lengths)
+        foreach (int length in _lengths.Where(length => length <= _longest))
         {
             float[] sent = [.. Enumerable.Range(0, length).Select(i => (world.Rank * 100f) + i)];
             float[] expected = [.. Enumerable.Range(0, length).Select(i => (previous * 100f) + i)];
@@ -173,7 +177,7 @@ internal static class CommunicatorContract
 
     private static void Immediates(Communicator world)
     {
-        const int length = 50_000;
+        int length = Math.Min(50_000, _longest);
         if (world.Rank != 0)
         {
             float[] own = new float[length];
