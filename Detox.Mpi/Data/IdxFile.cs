@@ -20,7 +20,7 @@ internal static class IdxFile
             using FileStream file = File.OpenRead(path);
             bool packed = path.EndsWith(".gz", StringComparison.Ordinal);
             using Stream stream = packed ? new GZipStream(file, CompressionMode.Decompress) : file;
-            return Read(path, stream, dimensions, packed ? file.Length * MostGzipRatio : file.Length);
+            return Read(path, stream, dimensions, packed ? file.Length * MostGzipRatio : file.Length - HeaderLength(dimensions));
         }
         catch (InvalidDataException error)
         {
@@ -34,7 +34,7 @@ internal static class IdxFile
 
     private static (int[] Dimensions, byte[] Bytes) Read(string path, Stream stream, int dimensions, long mostBytes)
     {
-        Span<byte> header = stackalloc byte[4 + (4 * dimensions)];
+        Span<byte> header = stackalloc byte[HeaderLength(dimensions)];
         int found = stream.ReadAtLeast(header, header.Length, throwOnEndOfStream: false);
         if (found < header.Length) throw Wrong(path, $"expected a header of {header.Length} bytes, found {found} bytes in all");
 
@@ -51,7 +51,7 @@ internal static class IdxFile
             if (length > Array.MaxLength) throw Wrong(path, $"expected at most {Array.MaxLength} bytes, found a header that promises more ({string.Join(" x ", sizes[..(i + 1)])} ...)");
         }
         string promise = $"expected {length} bytes after the header ({string.Join(" x ", sizes)})";
-        if (length > mostBytes) throw Wrong(path, $"{promise}, found a file too short for that");
+        if (length > mostBytes) throw Wrong(path, $"{promise}, found at most {mostBytes}: the file is truncated");
 
         var bytes = new byte[length];
         found = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
@@ -59,6 +59,8 @@ internal static class IdxFile
         if (stream.ReadByte() >= 0) throw Wrong(path, $"{promise}, found more");
         return (sizes, bytes);
     }
+
+    private static int HeaderLength(int dimensions) => 4 + (4 * dimensions);
 
     private static DetoxException Wrong(string path, string what, Exception? inner = null)
         => new(ExitCode.Usage, $"{path}: {what}. Fetch the file again, or check that it is an IDX file.", inner);
