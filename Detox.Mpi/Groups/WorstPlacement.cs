@@ -1,0 +1,42 @@
+using Detox.Gpu;
+
+namespace Detox.Mpi.Groups;
+
+/// <summary>An adversary that chooses where to sit: a bare majority in as many groups as q ranks can win, in every step.</summary>
+/// <remarks>It captures min(p/r, floor(q / ((r+1)/2))) groups. The ranks that are left, fewer than a majority, sit together in one
+/// more group, which they do not win; where every group is captured they sit anywhere.</remarks>
+internal sealed class WorstPlacement : Placement
+{
+    private const ulong Purpose = 0x776F727374; // "worst"
+
+    private readonly bool[] _isByzantine;
+
+    public WorstPlacement(GroupTable groups, int q, ulong seed)
+    {
+        _isByzantine = new bool[groups.Ranks];
+        var random = new SeededRandom(seed, Purpose);
+        var order = new int[groups.GroupCount];
+        for (int group = 0; group < order.Length; group++) order[group] = group;
+        random.Shuffle<int>(order);
+
+        // Majorities first, group after group, so that only the last group begun can be short of one; then the other members.
+        var first = new List<int>();
+        var then = new List<int>();
+        var members = new int[groups.GroupSize];
+        foreach (int group in order)
+        {
+            groups.Members(group).CopyTo(members);
+            random.Shuffle<int>(members);
+            first.AddRange(members.AsSpan(0, groups.Majority));
+            then.AddRange(members.AsSpan(groups.Majority));
+        }
+        foreach (int rank in first.Concat(then).Take(q)) _isByzantine[rank] = true;
+    }
+
+    public override void Byzantine(long step, Span<bool> isByzantine)
+    {
+        if (isByzantine.Length != _isByzantine.Length)
+            throw new ArgumentException($"expected {_isByzantine.Length} marks, found {isByzantine.Length}", nameof(isByzantine));
+        _isByzantine.CopyTo(isByzantine);
+    }
+}
