@@ -31,6 +31,9 @@ public sealed class SamplePlan
         (_samples, _groups, _batch, _seed) = (samples, groups, batch, seed);
     }
 
+    /// <summary>Samples of one group in a step.</summary>
+    public int Batch => _batch;
+
     /// <summary>Whole steps in one pass over the training set.</summary>
     public int StepsPerEpoch => _samples / (_groups * _batch);
 

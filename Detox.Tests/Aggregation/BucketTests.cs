@@ -31,7 +31,7 @@ public sealed class BucketTests
         Assert.That(aggregation.Problem(winners), Is.EqualTo(problem));
         if (problem is null || winners is 0 or 16) return;
         using DeviceBuffer rows = _device.Allocate(15 * 4), output = _device.Allocate(4);
-        Assert.That(() => aggregation.Aggregate(rows.All, winners, 4, 1, output.All), Throws.ArgumentException.With.Message.Contains(problem));
+        Assert.That(() => aggregation.Aggregate(Rows.Regular(rows.All, 4, 4, new long[winners]), 1, output.All), Throws.ArgumentException.With.Message.Contains(problem));
     }
 
     [Test]
@@ -101,7 +101,7 @@ public sealed class BucketTests
         int width = rows[0].Length, stride = width + 2;
         using DeviceBuffer memory = _device.Allocate(rows.Length * stride), output = _device.Allocate(width);
         for (int i = 0; i < rows.Length; i++) _device.Write(rows[i], memory.All.Slice(i * stride, width));
-        aggregation.Aggregate(memory.All, rows.Length, stride, seed, output.All);
+        aggregation.Aggregate(Rows.Regular(memory.All, stride, width, new long[rows.Length]), seed, output.All);
         float[] result = new float[width];
         _device.Read(output.All, result);
         return result;

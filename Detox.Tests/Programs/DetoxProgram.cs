@@ -1,33 +1,34 @@
-using System.Diagnostics;
+using Detox.Tests.Messaging;
 using Detox.Tests.Training;
+using NUnit.Framework;
 
 namespace Detox.Tests.Programs;
-
-internal sealed record ProgramResult(int ExitCode, string Output, string Error);
 
 /// <summary>Runs the program as a user does: alone, or under a launcher of either MPI family, with a time limit.</summary>
 /// <remarks>DETOX_PUBLISHED names a folder with the program as it is shipped; else the one beside the tests is run.</remarks>
 internal static class DetoxProgram
 {
-    private static readonly TimeSpan _limit = TimeSpan.FromMinutes(4);
+    private const int LimitSeconds = 240;
     private static readonly string _folder = Environment.GetEnvironmentVariable("DETOX_PUBLISHED") ?? AppContext.BaseDirectory;
 
     /// <summary>Trains to the end and reads the run's files; anything but success fails the test.</summary>
-    /// <param name="launcher">"openmpi", "mpich", or null for one process.</param>
+    /// <param name="launcher">One of <see cref="MpiRunner"/>'s, or null for one process.</param>
     public static RunFiles Train(string? launcher, int ranks, string options, params (string Name, string Value)[] environment)
     {
         string folder = Path.Combine(TestContext.CurrentContext.WorkDirectory, "runs", Guid.NewGuid().ToString("N"));
         string ranksHere = launcher is null ? $"--ranks {ranks}" : "";
-        ProgramResult result = Run(launcher, ranks, $"{options} {ranksHere} --out {folder} --name run", environment);
-        Assert.That(result.ExitCode, Is.Zero, $"{result.Output}\n{result.Error}");
+        MpiOutcome outcome = Run(launcher, ranks, $"{options} {ranksHere} --out {folder} --name run", environment);
+        Assert.That(outcome.ExitCode, Is.Zero, $"{outcome.Output}\n{outcome.Errors}");
         return new RunFiles(Path.Combine(folder, "run"));
     }
 
-    public static ProgramResult Run(string? launcher, int ranks, string options, params (string Name, string Value)[] environment)
+    public static MpiOutcome Run(string? launcher, int ranks, string options, params (string Name, string Value)[] environment)
     {
-        string dotnet = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet";
-        List<string> command = launcher is null ? [] : [Launchers.Find(launcher), .. Launchers.Arguments(launcher, ranks)];
-        command.AddRange([dotnet, Path.Combine(_folder, "Detox.Mpi.dll"), .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries)]);
-        return Launchers.Run(command, environment, _limit);
+        string program = Path.Combine(_folder, "Detox.Mpi.dll");
+        string[] arguments = options.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        Dictionary<string, string> variables = environment.ToDictionary(variable => variable.Name, variable => variable.Value);
+        if (launcher is null) return MpiRunner.RunCommand(["dotnet", "exec", program, .. arguments], variables, LimitSeconds);
+        MpiRunner.Require(launcher);
+        return MpiRunner.Run(launcher, ranks, program, arguments, variables, LimitSeconds);
     }
 }

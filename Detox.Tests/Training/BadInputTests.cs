@@ -1,4 +1,6 @@
+using Detox.Tests.Messaging;
 using Detox.Tests.Programs;
+using NUnit.Framework;
 
 namespace Detox.Tests.Training;
 
@@ -24,34 +26,34 @@ public sealed class BadInputTests
     private static IEnumerable<TestCaseData> Cases()
     {
         foreach (object[] row in _cases)
-            foreach (string launcher in (string[])["", "openmpi", "mpich"])
+            foreach (string launcher in (string[])["", MpiRunner.OpenMpi, MpiRunner.Mpich])
                 yield return new TestCaseData([launcher, .. row]);
     }
 
     [TestCaseSource(nameof(Cases))]
     public void IsSaidOnceWithItsExitCode(string launcher, string options, int code, string what)
     {
-        ProgramResult result = DetoxProgram.Run(launcher.Length == 0 ? null : launcher, 9, launcher.Length == 0 ? $"{options} --ranks 9" : options);
-        Assert.That(result.ExitCode, Is.EqualTo(code), result.Error);
-        string[] messages = [.. result.Error.Split('\n').Where(line => line.Contains("detox: "))];
-        Assert.That(messages, Has.Length.EqualTo(1), result.Error);
-        Assert.That(messages[0] + result.Error, Does.Contain(what));
-        Assert.That(result.Error, Does.Not.Contain("   at Detox."));
+        MpiOutcome result = DetoxProgram.Run(launcher.Length == 0 ? null : launcher, 9, launcher.Length == 0 ? $"{options} --ranks 9" : options);
+        Assert.That(result.ExitCode, Is.EqualTo(code), result.Errors);
+        string[] messages = [.. result.Errors.Split('\n').Where(line => line.Contains("detox: "))];
+        Assert.That(messages, Has.Length.EqualTo(1), result.Errors);
+        Assert.That(messages[0] + result.Errors, Does.Contain(what));
+        Assert.That(result.Errors, Does.Not.Contain("   at Detox."));
     }
 
-    [TestCase("openmpi")]
-    [TestCase("mpich")]
+    [TestCase(MpiRunner.OpenMpi)]
+    [TestCase(MpiRunner.Mpich)]
     public void AWorldOfAnotherSizeThanAskedForIsAnEnvironmentError(string launcher)
     {
-        ProgramResult result = DetoxProgram.Run(launcher, 3, "--ranks 45");
-        Assert.That(result.ExitCode, Is.EqualTo(3), result.Error);
-        Assert.That(result.Error, Does.Contain("--ranks 45"));
+        MpiOutcome result = DetoxProgram.Run(launcher, 3, "--ranks 45");
+        Assert.That(result.ExitCode, Is.EqualTo(3), result.Errors);
+        Assert.That(result.Errors, Does.Contain("--ranks 45"));
     }
 
     [Test]
     public void HelpNamesEveryOption()
     {
-        ProgramResult result = DetoxProgram.Run(null, 1, "--help");
+        MpiOutcome result = DetoxProgram.Run(null, 1, "--help");
         Assert.That(result.ExitCode, Is.Zero);
         foreach (Detox.Mpi.Training.TrainOption option in Detox.Mpi.Training.TrainOption.All)
             Assert.That(result.Output, Does.Contain($"--{option.Name}"));

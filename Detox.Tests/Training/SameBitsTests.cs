@@ -1,4 +1,6 @@
+using Detox.Tests.Messaging;
 using Detox.Tests.Programs;
+using NUnit.Framework;
 
 namespace Detox.Tests.Training;
 
@@ -24,8 +26,8 @@ public sealed class SameBitsTests
     {
         foreach ((string model, string options) in _runs)
         {
-            yield return new TestCaseData("openmpi", options).SetArgDisplayNames("openmpi", model);
-            yield return new TestCaseData("mpich", options).SetArgDisplayNames("mpich", model);
+            yield return new TestCaseData(MpiRunner.OpenMpi, options).SetArgDisplayNames(MpiRunner.OpenMpi, model);
+            yield return new TestCaseData(MpiRunner.Mpich, options).SetArgDisplayNames(MpiRunner.Mpich, model);
         }
     }
 
@@ -50,13 +52,13 @@ public sealed class SameBitsTests
         Assert.That(changed, Is.EqualTo(InProcess(_runs[0].Options)));
     }
 
-    [TestCase("openmpi")]
-    [TestCase("mpich")]
+    [TestCase(MpiRunner.OpenMpi)]
+    [TestCase(MpiRunner.Mpich)]
     public void TwoThreadsARankChangeNoBit(string launcher)
         => Assert.That(DetoxProgram.Train(launcher, 9, _runs[0].Options + " --threads 2").Weights, Is.EqualTo(InProcess(_runs[0].Options)));
 
-    [TestCase("openmpi")]
-    [TestCase("mpich")]
+    [TestCase(MpiRunner.OpenMpi)]
+    [TestCase(MpiRunner.Mpich)]
     public void FortyFiveRanksTrain(string launcher)
     {
         RunFiles run = DetoxProgram.Train(launcher, 45, "--batch 2 --steps 3 --evaluate-every 0");

@@ -1,5 +1,6 @@
-using Detox.Mpi;
 using Detox.Mpi.Training;
+using Detox.Mpi;
+using NUnit.Framework;
 
 namespace Detox.Tests.Training;
 

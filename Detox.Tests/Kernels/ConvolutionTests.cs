@@ -1,0 +1,132 @@
+using Detox.Gpu.Devices;
+using Detox.Gpu.Devices.Cpu;
+using Detox.Gpu.Kernels;
+using NUnit.Framework;
+using static Detox.Tests.Comparisons;
+
+namespace Detox.Tests.Kernels;
+
+/// <summary>Every device computes the bits of the plain loops, whatever the shape.</summary>
+public sealed class ConvolutionTests
+{
+    private static readonly (ConvolutionShape Shape, int Samples)[] _shapes =
+    [
+        (new(28, 28, 1, 5, 20), 2),
+        (new(12, 12, 20, 5, 50), 3),
+        (new(5, 5, 3, 5, 1), 1),
+        (new(7, 6, 3, 3, 23, Stride: 1, Padding: 1), 2),
+        (new(9, 8, 5, 3, 25, Stride: 2, Padding: 1), 3),
+        (new(8, 8, 7, 1, 9, Stride: 2), 2),
+        (new(11, 13, 2, 4, 6, Stride: 3, Padding: 2), 2),
+        (new(24, 24, 2, 1, 3), 2),
+        (ConvolutionShape.Linear(1, 1), 1),
+        (ConvolutionShape.Linear(800, 17), 5),
+        (ConvolutionShape.Linear(37, 101), 50),
+        (ConvolutionShape.Linear(3, 24), 600),
+        (ConvolutionShape.Linear(13, 48), 0),
+    ];
+
+    private static IEnumerable<TestCaseData> Cases()
+    {
+        foreach ((ConvolutionShape shape, int samples) in _shapes)
+            foreach ((int Lanes, int Threads) device in TestDevices.All)
+                yield return new TestCaseData(shape, samples, device).SetArgDisplayNames($"{shape.Height}x{shape.Width}x{shape.Channels} by {shape.Kernel} to {shape.Outputs}, stride {shape.Stride}, padding {shape.Padding}, {samples} samples", $"{device.Lanes} lanes", $"{device.Threads} threads");
+    }
+
+    [TestCaseSource(nameof(Cases))]
+    public void ForwardEqualsTheReference(ConvolutionShape shape, int samples, (int Lanes, int Threads) form)
+    {
+        float[] input = TestDevices.Random(samples * shape.InputLength, 1), weights = TestDevices.Random(shape.WeightLength, 2), bias = TestDevices.Random(shape.Outputs, 3);
+        using CpuDevice device = TestDevices.Create(form);
+        using DeviceBuffer x = device.Upload(input), w = device.Upload(weights), b = device.Upload(bias), y = device.Allocate(samples * shape.OutputLength);
+        float[] expected = new float[samples * shape.OutputLength];
+        foreach (bool biased in (bool[])[true, false])
+        {
+            ConvolutionForward.Reference(shape, samples, input, weights, biased ? bias : [], expected);
+            device.ConvolutionForward(shape, samples, x.All, w.All, biased ? b.All : null, y.All);
+            BitEqual(expected, device.Download(y), "output");
+        }
+    }
+
+    [TestCaseSource(nameof(Cases))]
+    public void BackwardInputEqualsTheReference(ConvolutionShape shape, int samples, (int Lanes, int Threads) form)
+    {
+        float[] gradient = TestDevices.Random(samples * shape.OutputLength, 4), weights = TestDevices.Random(shape.WeightLength, 5);
+        float[] expected = new float[samples * shape.InputLength];
+        ConvolutionBackwardInput.Reference(shape, samples, gradient, weights, expected);
+        using CpuDevice device = TestDevices.Create(form);
+        using DeviceBuffer dy = device.Upload(gradient), w = device.Upload(weights), dx = device.Upload(TestDevices.Random(expected.Length, 6));
+        device.ConvolutionBackwardInput(shape, samples, dy.All, w.All, dx.All);
+        BitEqual(expected, device.Download(dx), "input gradient");
+    }
+
+    [TestCaseSource(nameof(Cases))]
+    public void BackwardWeightsEqualsTheReference(ConvolutionShape shape, int samples, (int Lanes, int Threads) form)
+    {
+        float[] input = TestDevices.Random(samples * shape.InputLength, 7), gradient = TestDevices.Random(samples * shape.OutputLength, 8);
+        float[] weights = new float[shape.WeightLength], bias = new float[shape.Outputs];
+        ConvolutionBackwardWeights.Reference(shape, samples, input, gradient, weights, bias);
+        using CpuDevice device = TestDevices.Create(form);
+        using DeviceBuffer x = device.Upload(input), dy = device.Upload(gradient);
+        using DeviceBuffer dw = device.Upload(TestDevices.Random(weights.Length, 9)), db = device.Upload(TestDevices.Random(bias.Length, 10));
+        device.ConvolutionBackwardWeights(shape, samples, x.All, dy.All, dw.All, db.All);
+        BitEqual(weights, device.Download(dw), "weights gradient");
+        BitEqual(bias, device.Download(db), "bias gradient");
+    }
+
+    [Test]
+    public void AChunkOfTheWeightsGradientEndsWithinARowOfPixels()
+        => Assert.That(ConvolutionBackwardWeights.Chunk % _shapes[0].Shape.OutputWidth, Is.Not.Zero, "else the case above meets no such chunk");
+
+    [Test]
+    public void GradientsMatchCentralDifferences([Values(1, 2)] int stride, [Values(0, 1)] int padding)
+    {
+        ConvolutionShape shape = new(6, 5, 2, 3, 4, stride, padding);
+        const int samples = 2;
+        float[] input = TestDevices.Random(samples * shape.InputLength, 11), weights = TestDevices.Random(shape.WeightLength, 12), direction = TestDevices.Random(samples * shape.OutputLength, 13);
+        float[] dx = new float[input.Length], dw = new float[weights.Length], db = new float[shape.Outputs];
+        ConvolutionBackwardInput.Reference(shape, samples, direction, weights, dx);
+        ConvolutionBackwardWeights.Reference(shape, samples, input, direction, dw, db);
+        Differences.Match(input, dx, () => Dot(shape, samples, input, weights, direction), "input gradient");
+        Differences.Match(weights, dw, () => Dot(shape, samples, input, weights, direction), "weights gradient");
+    }
+
+    /// <summary>The output times a fixed direction, in double.</summary>
+    private static double Dot(in ConvolutionShape shape, int samples, float[] input, float[] weights, float[] direction)
+    {
+        double sum = 0;
+        for (int at = 0; at < direction.Length; at++)
+        {
+            int n = at % shape.Outputs, position = at / shape.Outputs % shape.Positions, sample = at / shape.Outputs / shape.Positions;
+            ReadOnlySpan<float> image = input.AsSpan(sample * shape.InputLength, shape.InputLength);
+            double output = 0;
+            for (int tap = 0; tap < shape.Taps; tap++) output += (double)Patch.Pixel(shape, image, position, tap) * weights[(tap * shape.Outputs) + n];
+            sum += output * direction[at];
+        }
+
+        return sum;
+    }
+}
+
+/// <summary>Gradients against central differences of a function in double.</summary>
+internal static class Differences
+{
+    private const float Step = 1f / 64;
+    private const double Tolerance = 2e-4;
+
+    public static void Match(float[] variables, ReadOnlySpan<float> gradient, Func<double> function, string what, double step = Step, double tolerance = Tolerance)
+    {
+        for (int i = 0; i < variables.Length; i++)
+        {
+            float kept = variables[i];
+            float above = (float)(kept + step), below = (float)(kept - step);
+            variables[i] = above;
+            double high = function();
+            variables[i] = below;
+            double low = function();
+            variables[i] = kept;
+            double slope = (high - low) / ((double)above - below);
+            Within(slope, gradient[i], tolerance * Math.Max(1, Math.Abs(slope)), $"{what} at {i}");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+using Detox.Gpu.Devices;
+using Detox.Gpu.Devices.Cpu;
+using Detox.Gpu.Kernels;
+using Detox.Gpu.Networks;
+using Detox.Tests.Kernels;
+using NUnit.Framework;
+using static Detox.Tests.Comparisons;
+
+namespace Detox.Tests.Networks;
+
+public sealed class NetworkTests
+{
+    private static IEnumerable<(int Lanes, int Threads)> Devices => TestDevices.All;
+
+    [TestCase("lenet", 431_080)]
+    [TestCase("mlp", 1_033_510)]
+    [TestCase("softmax", 7_850)]
+    public void HasItsParameters(string model, int count)
+    {
+        using CpuDevice device = new(1);
+        using Network network = Network.Create(model, device, 28, 28, 1, 10, 1);
+        Assert.That(network.ParameterCount, Is.EqualTo(count));
+        Assert.That(network.Parameters.Sum(parameter => parameter.Length), Is.EqualTo(count));
+        Assert.That(network.PayloadLength, Is.EqualTo(count + 1));
+        Assert.That(network.Describe(count), Is.EqualTo("loss"));
+    }
+
+    [Test]
+    public void AnElementIsDescribedByItsParameterAndPlace()
+    {
+        using CpuDevice device = new(1);
+        using Network network = Network.Create("lenet", device, 28, 28, 1, 10, 1);
+        Assert.That(network.Describe(0), Is.EqualTo("conv1.weight[0,0,0,0]"));
+        Assert.That(network.Describe((2 * 5 * 20) + (3 * 20) + 7), Is.EqualTo("conv1.weight[2,3,0,7]"));
+        Assert.That(network.Describe(500), Is.EqualTo("conv1.bias[0]"));
+        Assert.That(() => network.Describe(431_081), Throws.InstanceOf<ArgumentOutOfRangeException>());
+    }
+
+    [Test]
+    public void AnImageThatTheModelCannotTakeIsRefused()
+    {
+        using CpuDevice device = new(1);
+        Assert.That(() => Network.Create("lenet", device, 8, 8, 1, 10, 1), Throws.ArgumentException.With.Message.Contains("conv2"));
+        Assert.That(() => Network.Create("vgg", device, 28, 28, 1, 10, 1), Throws.ArgumentException.With.Message.Contains("lenet"));
+    }
+
+    [TestCase("lenet")]
+    [TestCase("mlp")]
+    [TestCase("softmax")]
+    public void EveryDeviceGivesThePayloadOfThePlainOne(string model)
+    {
+        float[] expected = Payload(model, (1, 1), 3);
+        foreach ((int Lanes, int Threads) form in Devices) BitEqual(expected, Payload(model, form, 3), $"{form.Lanes} lanes, {form.Threads} threads");
+    }
+
+    [Test]
+    public void LeNetsPayloadEqualsTheReferencesOneAfterAnother()
+    {
+        const int samples = 2;
+        using CpuDevice device = new(1);
+        using Network network = Network.Create("lenet", device, 28, 28, 1, 10, samples);
+        float[] w = new float[network.ParameterCount], images = TestDevices.Random(samples * 784, 2);
+        network.Initialise(7, w);
+        int[] labels = [3, 8];
+        ReadOnlySpan<float> Of(string name)
+        {
+            Parameter p = network.Parameters.Single(parameter => parameter.Name == name);
+            return w.AsSpan(p.Offset, p.Length);
+        }
+
+        ConvolutionShape c1 = new(28, 28, 1, 5, 20), c2 = new(12, 12, 20, 5, 50), f1 = ConvolutionShape.Linear(800, 500), f2 = ConvolutionShape.Linear(500, 10);
+        PoolShape p1 = new(24, 24, 20, 2), p2 = new(8, 8, 50, 2);
+        float[] a1 = new float[samples * c1.OutputLength], b1 = new float[samples * p1.OutputLength], a2 = new float[samples * c2.OutputLength];
+        float[] b2 = new float[samples * p2.OutputLength], a3 = new float[samples * 500], a4 = new float[samples * 10];
+        ConvolutionForward.Reference(c1, samples, images, Of("conv1.weight"), Of("conv1.bias"), a1);
+        MaxPool.ForwardReference(p1, samples, a1, b1);
+        Relu.ForwardReference(b1);
+        ConvolutionForward.Reference(c2, samples, b1, Of("conv2.weight"), Of("conv2.bias"), a2);
+        MaxPool.ForwardReference(p2, samples, a2, b2);
+        Relu.ForwardReference(b2);
+        ConvolutionForward.Reference(f1, samples, b2, Of("fc1.weight"), Of("fc1.bias"), a3);
+        Relu.ForwardReference(a3);
+        ConvolutionForward.Reference(f2, samples, a3, Of("fc2.weight"), Of("fc2.bias"), a4);
+
+        float[] expected = new float[network.PayloadLength];
+        Span<float> To(string name)
+        {
+            Parameter p = network.Parameters.Single(parameter => parameter.Name == name);
+            return expected.AsSpan(p.Offset, p.Length);
+        }
+
+        float[] d4 = new float[a4.Length], d3 = new float[a3.Length], e2 = new float[b2.Length], d2 = new float[a2.Length], e1 = new float[b1.Length], d1 = new float[a1.Length];
+        expected[^1] = SoftmaxCrossEntropy.Reference(a4, labels, 10, d4);
+        ConvolutionBackwardWeights.Reference(f2, samples, a3, d4, To("fc2.weight"), To("fc2.bias"));
+        ConvolutionBackwardInput.Reference(f2, samples, d4, Of("fc2.weight"), d3);
+        Relu.BackwardReference(a3, d3);
+        ConvolutionBackwardWeights.Reference(f1, samples, b2, d3, To("fc1.weight"), To("fc1.bias"));
+        ConvolutionBackwardInput.Reference(f1, samples, d3, Of("fc1.weight"), e2);
+        Relu.BackwardReference(b2, e2);
+        MaxPool.BackwardReference(p2, samples, a2, b2, e2, d2);
+        ConvolutionBackwardWeights.Reference(c2, samples, b1, d2, To("conv2.weight"), To("conv2.bias"));
+        ConvolutionBackwardInput.Reference(c2, samples, d2, Of("conv2.weight"), e1);
+        Relu.BackwardReference(b1, e1);
+        MaxPool.BackwardReference(p1, samples, a1, b1, e1, d1);
+        ConvolutionBackwardWeights.Reference(c1, samples, images, d1, To("conv1.weight"), To("conv1.bias"));
+
+        using DeviceBuffer weights = device.Upload(w), payload = device.Allocate(expected.Length);
+        network.Gradient(weights.All, images, labels, payload.All);
+        BitEqual(expected, device.Download(payload), "payload");
+    }
+
+    [TestCase("lenet", 16, 2)]
+    [TestCase("mlp", 3, 1)]
+    [TestCase("softmax", 4, 3)]
+    public void TheGradientMatchesCentralDifferences(string model, int side, int channels)
+    {
+        const int samples = 2, classes = 3;
+        using CpuDevice device = new(1);
+        using Network network = Network.Create(model, device, side, side, channels, classes, samples);
+        float[] w = new float[network.ParameterCount], images = TestDevices.Random(samples * network.InputLength, 4);
+        network.Initialise(3, w);
+        int[] labels = [2, 0];
+        using DeviceBuffer weights = device.Upload(w), payload = device.Allocate(network.PayloadLength);
+        network.Gradient(weights.All, images, labels, payload.All);
+        float[] gradient = device.Download(payload);
+
+        // A sample of the parameters of every tensor; a float's loss bounds how well a slope is known.
+        Detox.Gpu.SeededRandom random = new(5);
+        foreach (Parameter parameter in network.Parameters)
+        {
+            for (int i = 0; i < 6; i++)
+            {
+                int index = parameter.Offset + random.NextInt(parameter.Length);
+                double slope = Slope(index);
+                Within(slope, gradient[index], 2e-3 * Math.Max(0.3, Math.Abs(slope)), network.Describe(index));
+            }
+        }
+
+        double Slope(int index)
+        {
+            const float step = 1f / 512;
+            float kept = w[index];
+            double high = LossWith(index, kept + step), low = LossWith(index, kept - step);
+            device.Write(w, weights.All);
+            return (high - low) / ((double)(kept + step) - (kept - step));
+        }
+
+        double LossWith(int index, float value)
+        {
+            device.Write(w, weights.All);
+            device.Write([value], weights.All.Slice(index, 1));
+            return network.Evaluate(weights.All, images, labels).LossSum / samples;
+        }
+    }
+
+    [TestCase("lenet")]
+    [TestCase("mlp")]
+    public void AFewStepsLowerTheLoss(string model)
+    {
+        using CpuDevice device = new(1);
+        using Network network = Network.Create(model, device, 28, 28, 1, 10, 8);
+        float[] w = new float[network.ParameterCount], images = TestDevices.Random(8 * 784, 6);
+        network.Initialise(1, w);
+        int[] labels = [0, 1, 2, 3, 4, 5, 6, 7];
+        using DeviceBuffer weights = device.Upload(w), payload = device.Allocate(network.PayloadLength), velocity = device.Allocate(w.Length);
+        List<float> losses = [];
+        for (int step = 0; step < 30; step++)
+        {
+            network.Gradient(weights.All, images, labels, payload.All);
+            losses.Add(device.Download(payload)[^1]);
+            device.SgdStep(weights.All, velocity.All, payload.All.Slice(0, w.Length), 0.01f, 0.9f, 0);
+        }
+
+        Assert.That(losses[^1], Is.LessThan(0.5 * losses[0]), string.Join(' ', losses));
+        Assert.That(network.Evaluate(weights.All, images, labels).Correct, Is.EqualTo(8));
+    }
+
+    private static float[] Payload(string model, (int Lanes, int Threads) form, int samples)
+    {
+        using CpuDevice device = TestDevices.Create(form);
+        using Network network = Network.Create(model, device, 28, 28, 1, 10, samples);
+        float[] w = new float[network.ParameterCount];
+        network.Initialise(1, w);
+        using DeviceBuffer weights = device.Upload(w), payload = device.Allocate(network.PayloadLength);
+        network.Gradient(weights.All, TestDevices.Random(samples * 784, 1), [.. Enumerable.Range(0, samples)], payload.All);
+        return device.Download(payload);
+    }
+}
