@@ -20,8 +20,12 @@ internal sealed unsafe class MpiLibrary
     private readonly delegate* unmanaged<nint, int, int> _abort;
     private readonly delegate* unmanaged<nint, int*, int> _commSize;
     private readonly delegate* unmanaged<nint, int*, int> _commRank;
-    private readonly delegate* unmanaged<nint, int, int, nint*, int> _commSplit;
+    private readonly delegate* unmanaged<nint, nint*, int> _commGroup;
+    private readonly delegate* unmanaged<nint, int, int*, nint*, int> _groupIncl;
+    private readonly delegate* unmanaged<nint*, int> _groupFree;
+    private readonly delegate* unmanaged<nint, nint, int, nint*, int> _commCreateGroup;
     private readonly delegate* unmanaged<nint*, int> _commFree;
+    private readonly delegate* unmanaged<nint, int, void*, int*, int> _commGetAttr;
     private readonly delegate* unmanaged<nint, nint, int> _commSetErrhandler;
     private readonly delegate* unmanaged<int, byte*, int*, int> _errorString;
     private readonly delegate* unmanaged<int, int*, int> _errorClass;
@@ -35,6 +39,7 @@ internal sealed unsafe class MpiLibrary
     private readonly nint _errorsReturn;
     private readonly int _anySource;
     private readonly int _truncated;
+    private readonly int _tagLimit;
 
     private MpiLibrary(nint library, string path)
     {
@@ -49,14 +54,19 @@ internal sealed unsafe class MpiLibrary
         _errorsReturn = open ? Symbol("ompi_mpi_errors_return") : 0x54000001;
         _anySource = open ? -1 : -2;
         _truncated = open ? 15 : 14;
+        _tagLimit = open ? 0 : 0x64400001;
 
         _initThread = (delegate* unmanaged<int*, byte***, int, int*, int>)Symbol("MPI_Init_thread");
         _finalize = (delegate* unmanaged<int>)Symbol("MPI_Finalize");
         _abort = (delegate* unmanaged<nint, int, int>)Symbol("MPI_Abort");
         _commSize = (delegate* unmanaged<nint, int*, int>)Symbol("MPI_Comm_size");
         _commRank = (delegate* unmanaged<nint, int*, int>)Symbol("MPI_Comm_rank");
-        _commSplit = (delegate* unmanaged<nint, int, int, nint*, int>)Symbol("MPI_Comm_split");
+        _commGroup = (delegate* unmanaged<nint, nint*, int>)Symbol("MPI_Comm_group");
+        _groupIncl = (delegate* unmanaged<nint, int, int*, nint*, int>)Symbol("MPI_Group_incl");
+        _groupFree = (delegate* unmanaged<nint*, int>)Symbol("MPI_Group_free");
+        _commCreateGroup = (delegate* unmanaged<nint, nint, int, nint*, int>)Symbol("MPI_Comm_create_group");
         _commFree = (delegate* unmanaged<nint*, int>)Symbol("MPI_Comm_free");
+        _commGetAttr = (delegate* unmanaged<nint, int, void*, int*, int>)Symbol("MPI_Comm_get_attr");
         _commSetErrhandler = (delegate* unmanaged<nint, nint, int>)Symbol("MPI_Comm_set_errhandler");
         _errorString = (delegate* unmanaged<int, byte*, int*, int>)Symbol("MPI_Error_string");
         _errorClass = (delegate* unmanaged<int, int*, int>)Symbol("MPI_Error_class");
@@ -182,12 +192,31 @@ internal sealed unsafe class MpiLibrary
         return rank;
     }
 
-    public nint Split(nint communicator, int color, int key)
+    /// <summary>A communicator of some ranks of another; only they call this.</summary>
+    public nint CreatePart(nint communicator, ReadOnlySpan<int> ranks, int tag)
     {
+        nint all = 0;
+        nint group = 0;
         nint result = 0;
-        Check(_commSplit(communicator, color, key, &result), "MPI_Comm_split");
+        Check(_commGroup(communicator, &all), "MPI_Comm_group");
+        fixed (int* members = ranks) Check(_groupIncl(all, ranks.Length, members, &group), "MPI_Group_incl");
+        Check(_commCreateGroup(communicator, group, tag, &result), "MPI_Comm_create_group");
+        Check(_groupFree(&group), "MPI_Group_free");
+        Check(_groupFree(&all), "MPI_Group_free");
         ReturnErrors(result);
         return result;
+    }
+
+    /// <summary>MPI_TAG_UB.</summary>
+    public int LargestTag
+    {
+        get
+        {
+            int* value = null;
+            int found = 0;
+            Check(_commGetAttr(World, _tagLimit, &value, &found), "MPI_Comm_get_attr");
+            return found != 0 && value != null ? *value : Communicator.LargestTag + 1;
+        }
     }
 
     public void Free(nint communicator) => Check(_commFree(&communicator), "MPI_Comm_free");

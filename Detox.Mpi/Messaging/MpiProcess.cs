@@ -20,6 +20,7 @@ internal sealed unsafe class MpiProcess
     public MpiProcess(MpiLibrary library)
     {
         Library = library;
+        TagRanges = (library.LargestTag / MpiScope.TagsInRange) + 1;
         _alone = new MpiDoorbell((int*)NativeMemory.AllocZeroed(64)) { MoveOn = MoveOn };
     }
 
@@ -27,6 +28,12 @@ internal sealed unsafe class MpiProcess
 
     /// <summary>The largest message that is given to the library; longer ones go in pieces, as its counts are ints.</summary>
     public int PieceBytes { get; set; } = 1 << 30;
+
+    /// <summary>How many communicators can have tags of their own in MPI_COMM_WORLD, itself included.</summary>
+    public int TagRanges { get; set; }
+
+    /// <summary>The first range that this process has not used.</summary>
+    public int NextTagRange { get; set; } = 1;
 
     public NodeWindow? Window => _window;
 

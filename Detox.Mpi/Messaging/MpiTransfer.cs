@@ -46,14 +46,13 @@ internal unsafe struct MpiTransfer
     private void Post()
     {
         MpiCommunicator communicator = _communicator!;
-        MpiLibrary library = communicator.Process.Library;
         _posted = (int)Math.Min(communicator.Process.PieceBytes, _left);
         if (!_sends)
         {
-            _request = library.Irecv(_bytes, _posted, _peer, _tag, communicator.Handle);
+            _request = communicator.StartReceive(_bytes, _posted, _peer, _tag);
             return;
         }
-        _request = library.Isend(_bytes, _posted, _peer, _tag, communicator.Handle);
+        _request = communicator.StartSend(_bytes, _posted, _peer, _tag);
         communicator.Ring(_peer);
     }
 
