@@ -1,3 +1,4 @@
+using System.Globalization;
 using Tomlyn.Parsing;
 using Tomlyn.Syntax;
 
@@ -47,9 +48,14 @@ public static class ConfigFile
     public static string Write(TrainOptions options)
         => string.Concat(TrainOption.All.Select(option => $"{option.Name} = {Quote(option.Text(options))}\n"));
 
+    /// <summary>A number stays bare where TOML can hold it: its whole numbers have 64 bits with a sign.</summary>
     private static string Quote(string text)
-        => text.Length > 0 && double.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out double number) && double.IsFinite(number)
-            ? text : $"\"{text.Replace("\\", "\\\\").Replace("\"", "\\\"")}\"";
+    {
+        bool isWhole = text.Length > 0 && text.AsSpan().IndexOfAnyExceptInRange('0', '9') < 0;
+        bool isNumber = isWhole ? long.TryParse(text, CultureInfo.InvariantCulture, out _)
+            : double.TryParse(text, CultureInfo.InvariantCulture, out double number) && double.IsFinite(number);
+        return isNumber ? text : $"\"{text.Replace("\\", "\\\\").Replace("\"", "\\\"")}\"";
+    }
 
     private static string Place(string path, SyntaxNode node) => $"{path}, line {node.Span.Start.Line + 1}";
 }

@@ -80,6 +80,9 @@ public sealed record TrainOptions
     /// <summary>f: the most groups that q ranks can win, (r+1)/2 ranks each. What the rules are told.</summary>
     public int MostCapturedGroups => Byzantine!.Value / ((GroupSize + 1) / 2);
 
+    /// <summary>The options as a person types them.</summary>
+    public override string ToString() => string.Join(' ', TrainOption.All.Select(option => $"--{option.Name} {option.Text(this)}"));
+
     /// <summary>Fills in what depends on the machine and on how the program was started.</summary>
     /// <param name="launchedRanks">The number of ranks that a launcher started; null without one.</param>
     /// <param name="cores">The processors that this process may use.</param>
