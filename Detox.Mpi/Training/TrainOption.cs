@@ -46,7 +46,7 @@ public sealed record TrainOption(
             (o, s) => o with { Batch = Integer(s) }, o => $"{o.Batch}"),
         new("steps", "N", "steps to train (300)",
             (o, s) => o with { Steps = Integer(s) }, o => $"{o.Steps}"),
-        new("learning-rate", "X", "step length of SGD (0.05)",
+        new("learning-rate", "X", "step length of SGD (0.01)",
             (o, s) => o with { LearningRate = Number(s) }, o => Decimal(o.LearningRate)),
         new("momentum", "X", "momentum of SGD, below 1 (0.9)",
             (o, s) => o with { Momentum = Number(s) }, o => Decimal(o.Momentum)),

@@ -53,7 +53,7 @@ public sealed record TrainOptions
 
     public int Steps { get; init; } = 300;
 
-    public float LearningRate { get; init; } = 0.05f;
+    public float LearningRate { get; init; } = 0.01f;
 
     public float Momentum { get; init; } = 0.9f;
 

@@ -1,7 +1,7 @@
 using Detox.Gpu;
+using Detox.Mpi;
 using Detox.Mpi.Groups;
 using Detox.Mpi.Training;
-using Detox.Mpi;
 using NUnit.Framework;
 
 namespace Detox.Tests.Training;

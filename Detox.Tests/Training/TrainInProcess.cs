@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
+using Detox.Mpi;
 using Detox.Mpi.Commands;
 using Detox.Mpi.Training;
-using Detox.Mpi;
 using NUnit.Framework;
 
 namespace Detox.Tests.Training;

@@ -1,5 +1,5 @@
-using Detox.Mpi.Training;
 using Detox.Mpi;
+using Detox.Mpi.Training;
 using NUnit.Framework;
 
 namespace Detox.Tests.Training;
