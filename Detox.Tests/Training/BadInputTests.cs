@@ -16,7 +16,7 @@ public sealed class BadInputTests
         new object[] { "--group-size 5", 2, "--group-size 5" },
         new object[] { "--byzantine 10", 2, "--byzantine 10" },
         new object[] { "--buckets 4", 2, "--buckets 4" },
-        new object[] { "--across bulyan", 2, "bulyan" },
+        new object[] { "--across bulyan(f=1)", 2, "bulyan" },
         new object[] { "--data nowhere", 2, "nowhere" },
         new object[] { "--config nowhere.toml", 2, "nowhere.toml" },
         new object[] { "--out /proc/detox", 2, "--out /proc/detox" },
