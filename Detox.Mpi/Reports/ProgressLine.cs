@@ -5,10 +5,11 @@ using Spectre.Console;
 namespace Detox.Mpi.Reports;
 
 /// <summary>On a terminal one line that is always now; in a batch log a line for each evaluation.</summary>
-internal sealed class ProgressLine(int steps)
+/// <remarks>Under a launcher it is always a log: Open MPI gives its ranks a terminal of their own, whatever becomes of their output.</remarks>
+internal sealed class ProgressLine(int steps, bool isLaunched)
 {
     private const double RedrawSeconds = 0.1;
-    private readonly bool _isLive = AnsiConsole.Profile.Capabilities.Ansi && AnsiConsole.Profile.Out.IsTerminal;
+    private readonly bool _isLive = !isLaunched && AnsiConsole.Profile.Capabilities.Ansi && AnsiConsole.Profile.Out.IsTerminal;
     private long _drawn;
     private int _voids;
     private int _dissenters;

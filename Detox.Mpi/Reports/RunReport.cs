@@ -18,16 +18,16 @@ internal sealed class RunReport : IDisposable
     private readonly Stopwatch _clock = new();
     private Score? _score;
 
-    private RunReport(TrainOptions options, RunFolder folder, RunSummary summary)
+    private RunReport(TrainOptions options, RunFolder folder, RunSummary summary, bool isLaunched)
     {
         _options = options;
         _folder = folder;
         _summary = summary;
-        _progress = new ProgressLine(options.Steps);
+        _progress = new ProgressLine(options.Steps, isLaunched);
     }
 
     /// <summary>Opens the run's folder and prints the settings.</summary>
-    public static RunReport Open(TrainOptions options, DataSplit data, string device, Communicator world, Network network)
+    public static RunReport Open(TrainOptions options, DataSplit data, string device, Communicator world, Network network, bool isLaunched)
     {
         RunFolder folder = new(options, network.Describe);
         RunSummary summary = new(options) { Device = device, Messaging = world.Description };
@@ -35,7 +35,7 @@ internal sealed class RunReport : IDisposable
         Console.WriteLine();
         Console.WriteLine($"{network.Model}: {network.ParameterCount:N0} parameters; {data.Training.Name}: {data.Training.Count:N0} images to train on, {data.Test.Count:N0} to judge by");
         Console.WriteLine($"{options.Ranks} ranks over {world.Description}, {options.GroupCount} groups of {options.GroupSize}; q = {options.Byzantine} ranks win at most f = {options.MostCapturedGroups} groups; {device}");
-        return new RunReport(options, folder, summary);
+        return new RunReport(options, folder, summary, isLaunched);
     }
 
     /// <summary>The first step is about to begin.</summary>

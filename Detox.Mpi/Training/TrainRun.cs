@@ -26,6 +26,7 @@ internal sealed class TrainRun : IDisposable
     private readonly Server? _server;
     private readonly Evaluation? _evaluation;
     private readonly Network? _judge;
+    private readonly bool _isLaunched;
 
     private TrainRun(
         Communicator world,
@@ -37,6 +38,7 @@ internal sealed class TrainRun : IDisposable
     {
         _world = world;
         _options = options;
+        _isLaunched = shared is null;
         ulong seed = options.Seed;
         int group = groups.GroupOf(world.Rank);
         _data = shared?.Data ?? DataSource.Open(options.Data, seed);
@@ -99,7 +101,7 @@ internal sealed class TrainRun : IDisposable
         for (int i = _owned.Count - 1; i >= 0; i--) _owned[i].Dispose();
     }
 
-    private RunReport OpenReport() => RunReport.Open(_options, _data, _device.Name, _world, _judge!);
+    private RunReport OpenReport() => RunReport.Open(_options, _data, _device.Name, _world, _judge!, _isLaunched);
 
     private ExitCode Train(RunReport? report)
     {
