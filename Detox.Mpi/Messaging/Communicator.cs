@@ -57,6 +57,17 @@ public abstract class Communicator : IDisposable
     public abstract Request ImmediateReceive<T>(Memory<T> values, int source, int tag)
         where T : unmanaged;
 
+    /// <summary>Waits until this rank may compute: at most <paramref name="turns"/> ranks of a node do at a time. Where ranks
+    /// outnumber cores, one after another is quicker than all at once, since each then has the caches to itself.</summary>
+    public virtual void TakeTurn(int turns)
+    {
+    }
+
+    /// <summary>Lets the next rank of the node compute.</summary>
+    public virtual void GiveTurn()
+    {
+    }
+
     /// <summary>Ends the whole job, all ranks of it, with an exit code. Does not return under MPI; in one process the other
     /// ranks' waits end with an <see cref="OperationCanceledException"/>.</summary>
     public abstract void Abort(int exitCode);

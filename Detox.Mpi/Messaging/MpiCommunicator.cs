@@ -278,6 +278,10 @@ internal sealed unsafe class MpiCommunicator : Communicator
     /// <summary>Tells a rank of this node that something was sent to it or taken from it.</summary>
     internal void Ring(int rank) => Process.Ring(_neighbours[rank]);
 
+    public override void TakeTurn(int turns) => Process.Window?.TakeTurn(turns);
+
+    public override void GiveTurn() => Process.Window?.GiveTurn();
+
     public override void Abort(int exitCode)
     {
         Process.Library.Abort(exitCode);

@@ -15,7 +15,8 @@ internal sealed unsafe class NodeWindow : IDisposable
 
     private const int SequenceAt = 0;
     private const int FailedAt = CacheLine;
-    private const int SlotStatesAt = 2 * CacheLine;
+    private const int TurnsAt = 2 * CacheLine;
+    private const int SlotStatesAt = 3 * CacheLine;
     private const int BellsAt = SlotStatesAt + (Slots * CacheLine);
 
     private readonly SharedMemory _shared;
@@ -52,6 +53,26 @@ internal sealed unsafe class NodeWindow : IDisposable
 
     /// <summary>Whether this rank is the first of its node to ask: the one that says why the job ends.</summary>
     public bool FirstToFail() => Interlocked.Exchange(ref *(int*)(_memory + FailedAt), 1) == 0;
+
+    /// <summary>Waits, asleep, until fewer than <paramref name="turns"/> ranks of the node have a turn, and takes one.</summary>
+    public void TakeTurn(int turns)
+    {
+        const int longestMicroseconds = 100_000;
+        int* taken = (int*)(_memory + TurnsAt);
+        while (true)
+        {
+            int now = Volatile.Read(ref *taken);
+            if (now >= turns) LibC.WaitOn(taken, now, longestMicroseconds);
+            else if (Interlocked.CompareExchange(ref *taken, now + 1, now) == now) return;
+        }
+    }
+
+    public void GiveTurn()
+    {
+        int* taken = (int*)(_memory + TurnsAt);
+        Interlocked.Decrement(ref *taken);
+        LibC.Wake(taken);
+    }
 
     /// <summary>Gives bytes to all other ranks of the node, which call <see cref="Read"/> with as many.</summary>
     public void Write(byte* bytes, long length)

@@ -21,10 +21,12 @@ internal sealed class Worker : IDisposable
     private readonly BallotTree _tree;
     private readonly Attack _attack;
     private readonly ulong _seed;
+    private readonly int _turns;
     private readonly Ballot[] _groupBallots;
     private long _step;
     private bool _isByzantine;
     private bool _weightsDamaged;
+    private bool _hasTurn;
     private long _weightsArrived = Stopwatch.GetTimestamp();
     private Declaration _declaration;
 
@@ -38,7 +40,8 @@ internal sealed class Worker : IDisposable
         int payloadLength,
         BallotKind ballot,
         Attack attack,
-        ulong seed)
+        ulong seed,
+        int turns)
     {
         _world = world;
         _group = group;
@@ -50,6 +53,7 @@ internal sealed class Worker : IDisposable
         _tree = new BallotTree(device, ballot, payloadLength);
         _attack = attack;
         _seed = seed;
+        _turns = turns;
         _groupBallots = new Ballot[group.Size];
     }
 
@@ -69,18 +73,24 @@ internal sealed class Worker : IDisposable
     {
         _step = step;
         _isByzantine = isByzantine && !_attack.IsNone;
+        _world.TakeTurn(_turns);
+        _hasTurn = true;
         if (!_weightsDamaged) Compute(attempt: 0);
         _declaration = new Declaration
         {
             ComputeSeconds = (float)Stopwatch.GetElapsedTime(_weightsArrived).TotalSeconds,
             WeightsDamaged = _weightsDamaged ? (byte)1 : (byte)0,
         };
+
+        // The ballot belongs to the same turn, unless colluders have to speak with others first.
+        if (_attack.NeedsHonestGradients) EndTurn();
     }
 
     /// <summary>5. The ballot, shown to the group. The lowest rank of the majority takes itself for the winner.</summary>
     public Declaration Vote()
     {
         Ballot ballot = CastBallot();
+        EndTurn();
         _group.Allgather<Ballot>(new ReadOnlySpan<Ballot>(in ballot), _groupBallots);
         _declaration.Sends = Gpu.Digests.Vote.Majority(_groupBallots) == _group.Rank ? (byte)1 : (byte)0;
         _declaration.Ballot = BallotForServer(ballot);
@@ -159,6 +169,12 @@ internal sealed class Worker : IDisposable
         _gradients.Compute(_step, _groupNumber, attempt, Weights.View, _payload.All);
         HonestLoss = _hostPayload.Span[^1];
         if (_isByzantine && !_attack.NeedsHonestGradients) _attack.Replace(_hostPayload.Span, AttackRandom());
+    }
+
+    private void EndTurn()
+    {
+        if (_hasTurn) _world.GiveTurn();
+        _hasTurn = false;
     }
 
     private Ballot CastBallot() => _weightsDamaged ? Ballot.Invalid : _tree.Compute(_payload.All);
