@@ -16,9 +16,6 @@ internal static unsafe class ColumnSort
         where V : unmanaged
     {
         nint stride = vectors * TLanes.Count;
-        for (int i = 0; i < n; i++)
-            for (nint line = 0; line < stride; line += Prefetch.LineFloats)
-                Prefetch.Line(rows[i] + j + stride + line);
         for (int block = 0; block < n; block += SortingNetwork.Block)
             for (int v = 0; v < vectors; v++)
                 SortBlock<TLanes, V>(rows + block, n - block, j + (v * TLanes.Count), buffer + (block * stride) + (v * TLanes.Count), stride);

@@ -8,14 +8,7 @@ internal static unsafe class Prefetch
 {
     public const int LineFloats = 16;
 
-    /// <summary>The cache line that holds <paramref name="address"/>, which need not exist.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Line(float* address)
-    {
-        if (Sse.IsSupported) Sse.Prefetch0(address);
-    }
-
-    /// <summary>The same, no nearer than the second-level cache.</summary>
+    /// <summary>Brings the cache line that holds <paramref name="address"/>, which need not exist, to the second-level cache.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void FarLine(float* address)
     {

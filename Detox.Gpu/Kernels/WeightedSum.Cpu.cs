@@ -14,8 +14,7 @@ internal static unsafe partial class WeightedSum
     {
         public const int Block = 8192;
 
-        // Floats.
-        private const int Ahead = 128;
+        private const int Strip = 4096;
 
         public float** Rows;
         public float* Weights;
@@ -30,35 +29,50 @@ internal static unsafe partial class WeightedSum
         {
             long j = (long)(Pieces - 1 - piece) * Block;
             long end = Math.Min(j + Block, Width);
-            V divisor = TLanes.All(Divisor);
-            for (; j <= end - (4 * TLanes.Count); j += 4 * TLanes.Count)
-            {
-                V s0 = TLanes.Zero, s1 = s0, s2 = s0, s3 = s0;
-                for (int i = 0; i < N; i++)
-                {
-                    V w = TLanes.All(Weights[i]);
-                    float* x = Rows[i] + j;
-                    Prefetch.Line(x + Ahead);
-                    Prefetch.Line(x + Ahead + Prefetch.LineFloats);
-                    s0 = TLanes.FusedMultiplyAdd(w, TLanes.Load(x), s0);
-                    s1 = TLanes.FusedMultiplyAdd(w, TLanes.Load(x + TLanes.Count), s1);
-                    s2 = TLanes.FusedMultiplyAdd(w, TLanes.Load(x + (2 * TLanes.Count)), s2);
-                    s3 = TLanes.FusedMultiplyAdd(w, TLanes.Load(x + (3 * TLanes.Count)), s3);
-                }
-
-                float* o = Output + j;
-                TLanes.Store(TLanes.CanonicalNaN(TLanes.Divide(s0, divisor)), o);
-                TLanes.Store(TLanes.CanonicalNaN(TLanes.Divide(s1, divisor)), o + TLanes.Count);
-                TLanes.Store(TLanes.CanonicalNaN(TLanes.Divide(s2, divisor)), o + (2 * TLanes.Count));
-                TLanes.Store(TLanes.CanonicalNaN(TLanes.Divide(s3, divisor)), o + (3 * TLanes.Count));
-            }
-
+            long whole = j + ((end - j) / TLanes.Count * TLanes.Count);
+            for (; j < whole; j = Math.Min(j + Strip, whole)) SumStrip(j, Math.Min(j + Strip, whole));
             for (; j < end; j++)
             {
                 float sum = 0;
                 for (int i = 0; i < N; i++) sum = MathF.FusedMultiplyAdd(Weights[i], Rows[i][j], sum);
                 Output[j] = Order.CanonicalNaN(sum / Divisor);
             }
+        }
+
+        // The sums wait in the output, in the first-level cache, while four rows at a time stream past: memory gives its
+        // best to a few long streams, not to one a row.
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private readonly void SumStrip(long begin, long end)
+        {
+            nint count = (nint)(end - begin);
+            float* o = Output + begin;
+            int i = 0;
+            for (; i <= N - 4; i += 4)
+            {
+                float* x0 = Rows[i] + begin, x1 = Rows[i + 1] + begin, x2 = Rows[i + 2] + begin, x3 = Rows[i + 3] + begin;
+                V w0 = TLanes.All(Weights[i]), w1 = TLanes.All(Weights[i + 1]), w2 = TLanes.All(Weights[i + 2]), w3 = TLanes.All(Weights[i + 3]);
+                for (nint j = 0; j < count; j += TLanes.Count)
+                {
+                    V sum = i == 0 ? TLanes.Zero : TLanes.Load(o + j);
+                    sum = TLanes.FusedMultiplyAdd(w0, TLanes.Load(x0 + j), sum);
+                    sum = TLanes.FusedMultiplyAdd(w1, TLanes.Load(x1 + j), sum);
+                    sum = TLanes.FusedMultiplyAdd(w2, TLanes.Load(x2 + j), sum);
+                    sum = TLanes.FusedMultiplyAdd(w3, TLanes.Load(x3 + j), sum);
+                    TLanes.Store(sum, o + j);
+                }
+            }
+
+            for (; i < N; i++)
+            {
+                float* x = Rows[i] + begin;
+                V w = TLanes.All(Weights[i]);
+                for (nint j = 0; j < count; j += TLanes.Count)
+                    TLanes.Store(TLanes.FusedMultiplyAdd(w, TLanes.Load(x + j), i == 0 ? TLanes.Zero : TLanes.Load(o + j)), o + j);
+            }
+
+            V divisor = TLanes.All(Divisor);
+            for (nint j = 0; j < count; j += TLanes.Count)
+                TLanes.Store(TLanes.CanonicalNaN(TLanes.Divide(TLanes.Load(o + j), divisor)), o + j);
         }
     }
 }
