@@ -57,9 +57,10 @@ public abstract class Communicator : IDisposable
     public abstract Request ImmediateReceive<T>(Memory<T> values, int source, int tag)
         where T : unmanaged;
 
-    /// <summary>Waits until this rank may compute: at most <paramref name="turns"/> ranks of a node do at a time. Where ranks
-    /// outnumber cores, one after another is quicker than all at once, since each then has the caches to itself.</summary>
-    public virtual void TakeTurn(int turns)
+    /// <summary>Waits until this rank may compute with so many threads: at a time only as many ranks of a node do as it has
+    /// cores for. Where ranks outnumber cores, one after another is quicker than all at once, since each then has the
+    /// caches to itself.</summary>
+    public virtual void TakeTurn(int threads)
     {
     }
 

@@ -27,6 +27,13 @@ internal static unsafe partial class LibC
 
     public static void Yield() => _ = SchedYield();
 
+    /// <summary>Fills the set of cores that this thread may run on, a bit each; all zero where the system does not say.</summary>
+    public static void GetAffinity(Span<ulong> cores)
+    {
+        cores.Clear();
+        fixed (ulong* set = cores) _ = ScheduledOn(0, (nuint)(cores.Length * sizeof(ulong)), set);
+    }
+
     /// <summary>Sets a variable that only the C libraries of this process see, unless the person has set it.</summary>
     public static void SetDefault(string name, string value) => _ = SetEnvironment(name, value, 0);
 
@@ -51,6 +58,9 @@ internal static unsafe partial class LibC
 
     [LibraryImport("libc", EntryPoint = "sched_yield")]
     private static partial int SchedYield();
+
+    [LibraryImport("libc", EntryPoint = "sched_getaffinity")]
+    private static partial int ScheduledOn(int process, nuint length, ulong* set);
 
     [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int SetEnvironment(string name, string value, int overwrite);

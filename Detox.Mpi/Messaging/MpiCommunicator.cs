@@ -75,15 +75,16 @@ internal sealed unsafe class MpiCommunicator : Communicator
         SharedMemory? memory = leads ? SharedMemory.TryOpen(name, create: true, NodeWindow.BytesFor(node.Length)) : null;
         Barrier();
         if (!leads) memory = SharedMemory.TryOpen(name, create: false, NodeWindow.BytesFor(node.Length));
+        NodeWindow? window = memory is null ? null : new NodeWindow(memory, neighbours[Rank], node.Length);
         long[] shared = [memory is null ? 0 : 1];
         Allreduce(shared, Reduction.Minimum);
         if (leads) memory?.Unlink();
         if (shared[0] == 0)
         {
-            memory?.Dispose();
+            window?.Dispose();
             return this;
         }
-        Process.Share(new NodeWindow(memory!, neighbours[Rank], node.Length), leaders.Length > 1);
+        Process.Share(window!, leaders.Length > 1);
         return new MpiCommunicator(Process, _scope, Rank, neighbours, nodes, leaders);
     }
 
@@ -275,10 +276,13 @@ internal sealed unsafe class MpiCommunicator : Communicator
     internal nint StartReceive(byte* bytes, int length, int source, int tag)
         => Process.Library.Irecv(bytes, length, _scope.RankOf(source), _scope.FirstTag + tag, _scope.Handle);
 
+    /// <summary>Whether a rank is on this node and hears this one's bell.</summary>
+    internal bool IsNeighbour(int rank) => _neighbours[rank] >= 0;
+
     /// <summary>Tells a rank of this node that something was sent to it or taken from it.</summary>
     internal void Ring(int rank) => Process.Ring(_neighbours[rank]);
 
-    public override void TakeTurn(int turns) => Process.Window?.TakeTurn(turns);
+    public override void TakeTurn(int threads) => Process.Window?.TakeTurn(threads);
 
     public override void GiveTurn() => Process.Window?.GiveTurn();
 

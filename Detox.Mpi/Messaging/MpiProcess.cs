@@ -5,14 +5,15 @@ namespace Detox.Mpi.Messaging;
 /// <summary>What all communicators of this process share: the library, the node's window, this rank's doorbell.</summary>
 internal sealed unsafe class MpiProcess
 {
-    /// <summary>The bell rings for every message on this node, so this only bounds what a missed one could cost.</summary>
-    private const int LocalMicroseconds = 4000;
+    /// <summary>The bell rings for every message on this node, when it is sent, asked for and fetched, so this only bounds
+    /// what a missed ring could cost.</summary>
+    private const int LocalMicroseconds = 100_000;
 
-    /// <summary>Messages between nodes ring no bell, and a message that is being sent may need this rank to move it on.</summary>
+    /// <summary>Messages between nodes ring no bell, and one that is being sent may need this rank to move it on.</summary>
     private const int RemoteMicroseconds = 100;
 
     private readonly MpiDoorbell _alone;
-    private readonly List<MpiRequest> _inPieces = [];
+    private readonly List<MpiRequest> _watched = [];
     private NodeWindow? _window;
     private int _underWay;
     private bool _severalNodes = true;
@@ -42,30 +43,31 @@ internal sealed unsafe class MpiProcess
     public void Share(NodeWindow window, bool severalNodes)
     {
         _window = window;
+        if (window.Size > window.Cores) window.OwnBell.Yields = 0;
         window.OwnBell.MoveOn = MoveOn;
         _severalNodes = severalNodes;
         Count(0);
     }
 
-    /// <summary>Counts the sends that have been started and not completed.</summary>
+    /// <summary>Counts the sends to other nodes that have been started and not completed.</summary>
     public void Count(int change)
     {
         _underWay += change;
         Bell.LongestMicroseconds = _severalNodes || _underWay > 0 ? RemoteMicroseconds : LocalMicroseconds;
     }
 
-    /// <summary>A request whose next piece must be started by whatever this rank waits for meanwhile.</summary>
-    public void AddInPieces(MpiRequest request) => _inPieces.Add(request);
+    /// <summary>A request that must be looked at by whatever this rank waits for meanwhile.</summary>
+    public void Watch(MpiRequest request) => _watched.Add(request);
 
     /// <summary>Before this rank sleeps: moves on what it has started. Returns whether it should look again at once.</summary>
     private bool MoveOn()
     {
         if (_underWay > 0) Library.Progress();
         bool any = false;
-        for (int i = _inPieces.Count - 1; i >= 0; i--)
+        for (int i = _watched.Count - 1; i >= 0; i--)
         {
-            if (!_inPieces[i].Test()) continue;
-            _inPieces.RemoveAt(i);
+            if (!_watched[i].Test()) continue;
+            _watched.RemoveAt(i);
             any = true;
         }
         return any;

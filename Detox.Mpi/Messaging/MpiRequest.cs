@@ -19,7 +19,7 @@ internal sealed unsafe class MpiRequest : Request
         _valueSize = valueSize;
         if (valueSize == 0) _transfer.Send(communicator, (byte*)pin.Pointer, length, peer, tag);
         else _transfer.Receive(communicator, (byte*)pin.Pointer, length, peer, tag);
-        if (length >= _process.PieceBytes) _process.AddInPieces(this);
+        if (_transfer.NeedsLooks) _process.Watch(this);
     }
 
     private protected override Doorbell Bell => _process.Bell;

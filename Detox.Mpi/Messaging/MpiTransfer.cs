@@ -21,8 +21,11 @@ internal unsafe struct MpiTransfer
     /// <summary>The bytes sent or received so far.</summary>
     public long Moved { get; private set; }
 
-    /// <summary>Whether the next piece must be started by whoever waits, even if it waits for another message first.</summary>
-    private readonly bool IsInPieces => _communicator is not null && _posted == _communicator.Process.PieceBytes;
+    /// <summary>Whether whoever waits must look at this message, even if it waits for another one first: to start the next
+    /// piece, or to tell the sender that it was fetched.</summary>
+    public readonly bool NeedsLooks
+        => _communicator is not null
+        && (_posted == _communicator.Process.PieceBytes || (!_sends && _posted > FetchedBytes && _communicator.IsNeighbour(_peer)));
 
     public void Send(MpiCommunicator communicator, byte* bytes, long length, int destination, int tag)
         => Start(communicator, bytes, length, destination, tag, sends: true);
@@ -39,7 +42,7 @@ internal unsafe struct MpiTransfer
         _tag = tag;
         _sends = sends;
         Moved = 0;
-        if (sends) communicator.Process.Count(+1);
+        if (sends && !communicator.IsNeighbour(peer)) communicator.Process.Count(+1);
         Post();
     }
 
@@ -60,29 +63,40 @@ internal unsafe struct MpiTransfer
     public bool Test()
     {
         if (_communicator is null) return true;
-        MpiProcess process = _communicator.Process;
-        int count;
+        while (HasMoved(out int count))
+        {
+            _bytes += count;
+            _left -= count;
+            Moved += count;
+            if (!_sends && (count > FetchedBytes || count == _communicator.Process.PieceBytes)) _communicator.Ring(_peer);
+            if (count == _communicator.Process.PieceBytes)
+            {
+                Post();
+                continue;
+            }
+
+            if (_sends && !_communicator.IsNeighbour(_peer)) _communicator.Process.Count(-1);
+            _communicator = null;
+            return true;
+        }
+
+        // A library that cannot fetch from a neighbour's memory needs its sender awake, who sleeps until it is asked for.
+        if (!_sends && _posted > FetchedBytes) _communicator.Ring(_peer);
+        return false;
+    }
+
+    private bool HasMoved(out int count)
+    {
         try
         {
-            if (!process.Library.Test(ref _request, out count)) return false;
+            if (!_communicator!.Process.Library.Test(ref _request, out count)) return false;
         }
         catch (MessageTooLongException)
         {
-            throw TooLong(_communicator.Rank, _peer, _tag, Moved + _left);
-        }
-        if (_sends) count = _posted;
-        _bytes += count;
-        _left -= count;
-        Moved += count;
-        if (count == process.PieceBytes)
-        {
-            Post();
-            return false;
+            throw TooLong(_communicator!.Rank, _peer, _tag, Moved + _left);
         }
 
-        if (_sends) process.Count(-1);
-        else if (Moved > FetchedBytes) _communicator.Ring(_peer);
-        _communicator = null;
+        if (_sends) count = _posted;
         return true;
     }
 
@@ -97,7 +111,7 @@ internal unsafe struct MpiTransfer
             while (done < transfers.Length && transfers[done].Test()) done++;
             if (done == transfers.Length) return;
             for (int i = done + 1; i < transfers.Length; i++)
-                if (transfers[i].IsInPieces) transfers[i].Test();
+                if (transfers[i].NeedsLooks) transfers[i].Test();
             process.Bell.Wait(rings, ref patience);
         }
     }

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Detox.Mpi.Messaging;
 
 /// <summary>Memory that the ranks of one node share: a doorbell for each of them, and slots through which one rank's bytes
@@ -16,7 +18,9 @@ internal sealed unsafe class NodeWindow : IDisposable
     private const int SequenceAt = 0;
     private const int FailedAt = CacheLine;
     private const int TurnsAt = 2 * CacheLine;
-    private const int SlotStatesAt = 3 * CacheLine;
+    private const int CoresAt = 3 * CacheLine;
+    private const int CoreBytes = 2 * CacheLine;
+    private const int SlotStatesAt = CoresAt + CoreBytes;
     private const int BellsAt = SlotStatesAt + (Slots * CacheLine);
 
     private readonly SharedMemory _shared;
@@ -38,9 +42,16 @@ internal sealed unsafe class NodeWindow : IDisposable
         _size = size;
         _slots = _memory + HeaderBytes(size);
         _bell = new MpiDoorbell(Bell(rank)) { MoveOn = static () => false };
+
+        Span<ulong> own = stackalloc ulong[CoreBytes / sizeof(ulong)];
+        LibC.GetAffinity(own);
+        for (int i = 0; i < own.Length; i++) Interlocked.Or(ref ((ulong*)(_memory + CoresAt))[i], own[i]);
     }
 
     public MpiDoorbell OwnBell => _bell;
+
+    /// <summary>The number of ranks on the node.</summary>
+    public int Size => _size;
 
     private static int HeaderBytes(int size) => (BellsAt + (size * CacheLine) + 4095) & ~4095;
 
@@ -54,10 +65,23 @@ internal sealed unsafe class NodeWindow : IDisposable
     /// <summary>Whether this rank is the first of its node to ask: the one that says why the job ends.</summary>
     public bool FirstToFail() => Interlocked.Exchange(ref *(int*)(_memory + FailedAt), 1) == 0;
 
-    /// <summary>Waits, asleep, until fewer than <paramref name="turns"/> ranks of the node have a turn, and takes one.</summary>
-    public void TakeTurn(int turns)
+    /// <summary>The cores that the ranks of this node may run on, all together. Right once every rank has come this far.</summary>
+    public int Cores
+    {
+        get
+        {
+            int cores = 0;
+            foreach (ulong set in new ReadOnlySpan<ulong>(_memory + CoresAt, CoreBytes / sizeof(ulong))) cores += BitOperations.PopCount(set);
+            return Math.Max(1, cores);
+        }
+    }
+
+    /// <summary>Waits, asleep, until so few ranks of the node compute that <paramref name="threads"/> more find a core each,
+    /// and takes a turn. One rank at least has one.</summary>
+    public void TakeTurn(int threads)
     {
         const int longestMicroseconds = 100_000;
+        int turns = Math.Max(1, Cores / threads);
         int* taken = (int*)(_memory + TurnsAt);
         while (true)
         {
@@ -153,6 +177,9 @@ internal sealed unsafe class MpiDoorbell(int* word) : Doorbell
     /// <summary>A rank that hears no bell for this long looks anyway. Few microseconds where messages come that ring none.</summary>
     public int LongestMicroseconds { get; set; } = 100;
 
+    /// <summary>How often this rank gives way to others before it sleeps.</summary>
+    public int Yields { get; set; } = 3;
+
     /// <summary>Done before each sleep; returns whether there is something to look at instead.</summary>
     public required Func<bool> MoveOn { get; set; }
 
@@ -161,7 +188,7 @@ internal sealed unsafe class MpiDoorbell(int* word) : Doorbell
     public override void Wait(int rings, ref Patience patience)
     {
         if (MoveOn()) return;
-        int microseconds = patience.Next(LongestMicroseconds);
+        int microseconds = patience.Next(Yields, LongestMicroseconds);
         if (microseconds == 0)
         {
             LibC.Yield();

@@ -54,7 +54,7 @@ internal sealed class TrainRun : IDisposable
 
         Worker worker = Own(new Worker(
             world, groupWorld, group, _device, gradients, _weights, layout.PayloadLength, options.Ballot, attack, seed,
-            turns: Math.Max(1, nodeCores / options.Threads!.Value)));
+            options.Threads!.Value));
         if (world.Rank == 0)
         {
             // The other ranks of the node sleep while rank 0 aggregates and evaluates: it may use all cores.

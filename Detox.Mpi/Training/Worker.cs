@@ -21,7 +21,7 @@ internal sealed class Worker : IDisposable
     private readonly BallotTree _tree;
     private readonly Attack _attack;
     private readonly ulong _seed;
-    private readonly int _turns;
+    private readonly int _threads;
     private readonly Ballot[] _groupBallots;
     private long _step;
     private bool _isByzantine;
@@ -41,7 +41,7 @@ internal sealed class Worker : IDisposable
         BallotKind ballot,
         Attack attack,
         ulong seed,
-        int turns)
+        int threads)
     {
         _world = world;
         _group = group;
@@ -53,7 +53,7 @@ internal sealed class Worker : IDisposable
         _tree = new BallotTree(device, ballot, payloadLength);
         _attack = attack;
         _seed = seed;
-        _turns = turns;
+        _threads = threads;
         _groupBallots = new Ballot[group.Size];
     }
 
@@ -73,7 +73,7 @@ internal sealed class Worker : IDisposable
     {
         _step = step;
         _isByzantine = isByzantine && !_attack.IsNone;
-        _world.TakeTurn(_turns);
+        _world.TakeTurn(_threads);
         _hasTurn = true;
         if (!_weightsDamaged) Compute(attempt: 0);
         _declaration = new Declaration
