@@ -59,28 +59,37 @@ internal static unsafe partial class ConvolutionBackwardInput
         }
     }
 
-    /// <summary>One piece: one block of samples of a fully connected layer, whose single position gives every pixel its only term.</summary>
+    /// <summary>One piece: one block of samples of a fully connected layer, whose single position gives every pixel its only
+    /// term; or where one block is all, one panel of pixels of each.</summary>
     internal struct Dense<TLanes, V> : IPieces
         where TLanes : struct, ILanes<V>
         where V : unmanaged
     {
         public ConvolutionShape Shape;
         public float* OutputGradient;
+        public float* Weights;
+
+        /// <summary>The weights in panels; null where one block is all, which packs what it needs itself.</summary>
         public float* Panels;
         public float* InputGradient;
         public int Samples;
 
+        public readonly bool IsOneBlock => Samples <= Panels<TLanes, V>.RowBlock;
+
+        public readonly int Pieces => IsOneBlock ? Panels<TLanes, V>.Count(Shape.Taps) : (Samples + Panels<TLanes, V>.RowBlock - 1) / Panels<TLanes, V>.RowBlock;
+
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Run(int piece)
         {
-            int first = piece * Panels<TLanes, V>.RowBlock, count = Math.Min(Panels<TLanes, V>.RowBlock, Samples - first);
+            int first = IsOneBlock ? 0 : piece * Panels<TLanes, V>.RowBlock, count = Math.Min(Panels<TLanes, V>.RowBlock, Samples - first);
             float** rows = stackalloc float*[Panels<TLanes, V>.RowPointers];
             for (int i = 0; i < count; i++) rows[i] = OutputGradient + ((long)(first + i) * Shape.Outputs);
             long offset = 0;
             int length = Shape.Outputs;
             Terms terms = new() { Offsets = &offset, Lengths = &length, Runs = 1, Step = 1 };
             AddToZero<TLanes, V> sink = new() { Output = InputGradient + ((long)first * Shape.Taps), Columns = Shape.Taps };
-            Panels<TLanes, V>.Multiply(rows, count, &terms, Shape.Outputs, Panels, Shape.Taps, ref sink);
+            if (IsOneBlock) Panels<TLanes, V>.PackAndMultiply(rows, count, &terms, Shape.Outputs, piece, Weights, Shape.Taps, 1, Shape.Outputs, ref sink);
+            else Panels<TLanes, V>.Multiply(rows, count, &terms, Shape.Outputs, Panels, Shape.Taps, ref sink);
         }
     }
 

@@ -140,7 +140,7 @@ internal static unsafe partial class ConvolutionBackwardWeights
                 Outputs,
                 Outputs,
                 1,
-                Panels + Panels<TLanes, V>.Length(start, Outputs));
+                Panels + Panels<TLanes, V>.Length(start, Outputs) + Panels<TLanes, V>.Start(piece % panels, Math.Min(Chunk, Positions - start)));
         }
     }
 

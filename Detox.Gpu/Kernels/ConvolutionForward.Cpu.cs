@@ -5,24 +5,30 @@ namespace Detox.Gpu.Kernels;
 
 internal static unsafe partial class ConvolutionForward
 {
-    /// <summary>One piece: one block of output pixels, all outputs of each. Patches are read where they lie in the padded image.</summary>
+    /// <summary>One piece: one block of output pixels, all outputs of each; or where one block is all, one panel of outputs of
+    /// each. Patches are read where they lie in the padded image.</summary>
     internal struct Cpu<TLanes, V> : IPieces
         where TLanes : struct, ILanes<V>
         where V : unmanaged
     {
         public ConvolutionShape Shape;
         public float* Images;
+        public float* Weights;
+
+        /// <summary>The weights in panels; null where one block is all, which packs what it needs itself.</summary>
         public float* Panels;
         public float* Bias;
         public float* Output;
         public int Rows;
 
-        public readonly int Pieces => (Rows + Panels<TLanes, V>.RowBlock - 1) / Panels<TLanes, V>.RowBlock;
+        public readonly bool IsOneBlock => Rows <= Panels<TLanes, V>.RowBlock;
+
+        public readonly int Pieces => IsOneBlock ? Panels<TLanes, V>.Count(Shape.Outputs) : (Rows + Panels<TLanes, V>.RowBlock - 1) / Panels<TLanes, V>.RowBlock;
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Run(int piece)
         {
-            int first = piece * Panels<TLanes, V>.RowBlock, count = Math.Min(Panels<TLanes, V>.RowBlock, Rows - first);
+            int first = IsOneBlock ? 0 : piece * Panels<TLanes, V>.RowBlock, count = Math.Min(Panels<TLanes, V>.RowBlock, Rows - first);
             float** rows = stackalloc float*[Panels<TLanes, V>.RowPointers];
             PatchPointers(first, count, rows);
 
@@ -36,7 +42,8 @@ internal static unsafe partial class ConvolutionForward
 
             Terms terms = new() { Offsets = offsets, Lengths = lengths, Runs = Shape.Kernel, Step = 1 };
             Sink sink = new() { Output = Output + ((long)first * Shape.Outputs), Columns = Shape.Outputs, Bias = Bias };
-            Panels<TLanes, V>.Multiply(rows, count, &terms, Shape.Taps, Panels, Shape.Outputs, ref sink);
+            if (IsOneBlock) Panels<TLanes, V>.PackAndMultiply(rows, count, &terms, Shape.Taps, piece, Weights, Shape.Outputs, Shape.Outputs, 1, ref sink);
+            else Panels<TLanes, V>.Multiply(rows, count, &terms, Shape.Taps, Panels, Shape.Outputs, ref sink);
         }
 
         private readonly void PatchPointers(int first, int count, float** rows)
@@ -117,6 +124,6 @@ internal static unsafe partial class ConvolutionForward
         public long StepColumn;
 
         public readonly void Run(int piece)
-            => Panels<TLanes, V>.Pack(piece, Matrix, Terms, Columns, StepTerm, StepColumn, Panels);
+            => Panels<TLanes, V>.Pack(piece, Matrix, Terms, Columns, StepTerm, StepColumn, Panels + Panels<TLanes, V>.Start(piece, Terms));
     }
 }

@@ -1,4 +1,7 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
 
 namespace Detox.Gpu.Kernels;
 
@@ -23,32 +26,84 @@ internal static unsafe class Panels<TLanes, V>
 
     public static int Count(int columns) => (columns + FullColumns - 1) / FullColumns;
 
+    /// <summary>Where a panel begins behind those before it.</summary>
+    public static long Start(int panel, int terms) => (long)panel * FullColumns * terms;
+
     /// <summary>Floats that the panels of a matrix take.</summary>
     public static long Length(int terms, int columns) => (long)terms * Vectors(columns) * TLanes.Count;
 
     /// <summary>Writes one panel of a matrix of terms x columns.</summary>
     /// <param name="stepTerm">Floats from a term to the next.</param>
     /// <param name="stepColumn">Floats from a column to the next.</param>
+    /// <param name="to">Where the panel begins.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Pack(int panel, float* matrix, int terms, int columns, long stepTerm, long stepColumn, float* panels)
+    public static void Pack(int panel, float* matrix, int terms, int columns, long stepTerm, long stepColumn, float* to)
     {
         int first = panel * FullColumns, count = Math.Min(FullColumns, columns - first);
         int width = Vectors(count) * TLanes.Count;
-        float* to = panels + ((long)first * terms);
         float* from = matrix + (first * stepColumn);
+        if (stepTerm == 1 && stepColumn != 1)
+        {
+            PackTurned(from, terms, count, stepColumn, to, width);
+            return;
+        }
+
         for (int term = 0; term < terms; term++, to += width, from += stepTerm)
         {
-            if (stepColumn == 1 && count == FullColumns)
+            int j = 0;
+            if (stepColumn == 1)
             {
-                TLanes.Store(TLanes.Load(from), to);
-                TLanes.Store(TLanes.Load(from + TLanes.Count), to + TLanes.Count);
-                TLanes.Store(TLanes.Load(from + (2 * TLanes.Count)), to + (2 * TLanes.Count));
-                continue;
+                for (; j <= count - TLanes.Count; j += TLanes.Count) TLanes.Store(TLanes.Load(from + j), to + j);
+                for (; j <= count - 4; j += 4) Vector128.Store(Vector128.Load(from + j), to + j);
             }
 
-            for (int j = 0; j < count; j++) to[j] = from[j * stepColumn];
-            for (int j = count; j < width; j++) to[j] = 0;
+            for (; j < count; j++) to[j] = from[j * stepColumn];
+            for (; j < width; j++) to[j] = 0;
         }
+    }
+
+    /// <summary>Packs a matrix whose columns lie in memory one after the other, in squares of four by four.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void PackTurned(float* from, int terms, int count, long stepColumn, float* to, int width)
+    {
+        int square = terms & ~3, j = 0;
+        for (; j <= count - 4; j += 4)
+        {
+            float* column = from + (j * stepColumn);
+            float* place = to + j;
+            for (int term = 0; term < square; term += 4, place += 4 * width)
+            {
+                Vector128<float> a = Vector128.Load(column + term), b = Vector128.Load(column + stepColumn + term);
+                Vector128<float> c = Vector128.Load(column + (2 * stepColumn) + term), d = Vector128.Load(column + (3 * stepColumn) + term);
+                (Vector128<float> ac, Vector128<float> ac2) = Interleave(a, c);
+                (Vector128<float> bd, Vector128<float> bd2) = Interleave(b, d);
+                (a, b) = Interleave(ac, bd);
+                (c, d) = Interleave(ac2, bd2);
+                a.Store(place);
+                b.Store(place + width);
+                c.Store(place + (2 * width));
+                d.Store(place + (3 * width));
+            }
+
+            for (int term = square; term < terms; term++)
+                for (int i = 0; i < 4; i++) to[((long)term * width) + j + i] = column[(i * stepColumn) + term];
+        }
+
+        for (int term = 0; term < terms; term++)
+        {
+            float* place = to + ((long)term * width);
+            for (int i = j; i < count; i++) place[i] = from[(i * stepColumn) + term];
+            for (int i = count; i < width; i++) place[i] = 0;
+        }
+    }
+
+    /// <summary>a0 b0 a1 b1 and a2 b2 a3 b3.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (Vector128<float> Low, Vector128<float> High) Interleave(Vector128<float> a, Vector128<float> b)
+    {
+        if (Sse.IsSupported) return (Sse.UnpackLow(a, b), Sse.UnpackHigh(a, b));
+        if (AdvSimd.Arm64.IsSupported) return (AdvSimd.Arm64.ZipLow(a, b), AdvSimd.Arm64.ZipHigh(a, b));
+        return (Vector128.Create(a[0], b[0], a[1], b[1]), Vector128.Create(a[2], b[2], a[3], b[3]));
     }
 
     /// <summary>Multiplies up to <see cref="RowBlock"/> rows by all panels.</summary>
@@ -57,19 +112,35 @@ internal static unsafe class Panels<TLanes, V>
     public static void Multiply<TSink>(float** rows, int count, Terms* terms, int termCount, float* panels, int columns, ref TSink sink)
         where TSink : struct, ISink
     {
+        for (int panel = 0; panel < Count(columns); panel++)
+            MultiplyOne(rows, count, terms, panel, panels + Start(panel, termCount), columns, ref sink);
+    }
+
+    /// <summary>Multiplies up to <see cref="RowBlock"/> rows by one panel, which begins at <paramref name="at"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void MultiplyOne<TSink>(float** rows, int count, Terms* terms, int panel, float* at, int columns, ref TSink sink)
+        where TSink : struct, ISink
+    {
         for (int i = count; i < count + 12; i++) rows[i] = rows[count - 1];
         float* result = stackalloc float[12 * 16];
-        for (int first = 0; first < columns; first += FullColumns)
+        int first = panel * FullColumns, width = Math.Min(FullColumns, columns - first);
+        int vectors = Vectors(width), height = RegisterTile<TLanes, V>.Height(vectors);
+        for (int row = 0; row < count; row += height)
         {
-            int width = Math.Min(FullColumns, columns - first), vectors = Vectors(width), height = RegisterTile<TLanes, V>.Height(vectors);
-            float* panel = panels + ((long)first * termCount);
-            for (int row = 0; row < count; row += height)
-            {
-                RegisterTile<TLanes, V>.Multiply(rows + row, terms, panel, vectors, result);
-                int end = Math.Min(height, count - row);
-                for (int i = 0; i < end; i++) sink.Take(row + i, first, width, result + (i * vectors * TLanes.Count));
-            }
+            RegisterTile<TLanes, V>.Multiply(rows + row, terms, at, vectors, result);
+            int end = Math.Min(height, count - row);
+            for (int i = 0; i < end; i++) sink.Take(row + i, first, width, result + (i * vectors * TLanes.Count));
         }
+    }
+
+    /// <summary>Packs one panel into this thread's own memory, where it stays in the cache, and multiplies all rows by it.</summary>
+    public static void PackAndMultiply<TSink>(
+        float** rows, int count, Terms* terms, int termCount, int panel, float* matrix, int columns, long stepTerm, long stepColumn, ref TSink sink)
+        where TSink : struct, ISink
+    {
+        float* packed = ThreadScratch.Floats((long)termCount * FullColumns);
+        Pack(panel, matrix, termCount, columns, stepTerm, stepColumn, packed);
+        MultiplyOne(rows, count, terms, panel, packed, columns, ref sink);
     }
 
     private static int Vectors(int columns) => (columns + TLanes.Count - 1) / TLanes.Count;

@@ -187,11 +187,12 @@ public sealed unsafe partial class CpuDevice
         {
             Shape = shape,
             Images = images,
-            Panels = PackedPanels<TLanes, V>(weights, shape.Taps, shape.Outputs, shape.Outputs, 1),
+            Weights = weights,
             Bias = bias,
             Output = output,
             Rows = samples * shape.Positions,
         };
+        if (!work.IsOneBlock) work.Panels = PackedPanels<TLanes, V>(weights, shape.Taps, shape.Outputs, shape.Outputs, 1);
         _team.Run(work.Pieces, ref work);
     }
 
@@ -199,19 +200,18 @@ public sealed unsafe partial class CpuDevice
         where TLanes : struct, ILanes<V>
         where V : unmanaged
     {
-        // The weights the other way round: a term is an output, a column is a tap.
-        float* panels = PackedPanels<TLanes, V>(weights, shape.Outputs, shape.Taps, 1, shape.Outputs);
         if (shape.Taps == shape.InputLength && shape.Positions == 1 && shape.Padding == 0)
         {
             var dense = new ConvolutionBackwardInput.Dense<TLanes, V>
             {
                 Shape = shape,
                 OutputGradient = outputGradient,
-                Panels = panels,
+                Weights = weights,
                 InputGradient = inputGradient,
                 Samples = samples,
             };
-            _team.Run((samples + Panels<TLanes, V>.RowBlock - 1) / Panels<TLanes, V>.RowBlock, ref dense);
+            if (!dense.IsOneBlock) dense.Panels = TurnedPanels<TLanes, V>(shape, weights);
+            _team.Run(dense.Pieces, ref dense);
             return;
         }
 
@@ -219,11 +219,17 @@ public sealed unsafe partial class CpuDevice
         {
             Shape = shape,
             OutputGradient = outputGradient,
-            Panels = panels,
+            Panels = TurnedPanels<TLanes, V>(shape, weights),
             InputGradient = inputGradient,
         };
         _team.Run(samples, ref work);
     }
+
+    /// <summary>The weights the other way round: a term is an output, a column is a tap.</summary>
+    private float* TurnedPanels<TLanes, V>(in ConvolutionShape shape, float* weights)
+        where TLanes : struct, ILanes<V>
+        where V : unmanaged
+        => PackedPanels<TLanes, V>(weights, shape.Outputs, shape.Taps, 1, shape.Outputs);
 
     private void BackwardWeights<TLanes, V>(
         in ConvolutionShape shape, int samples, float* images, float* outputGradient, float* weightsGradient, float* biasGradient)
