@@ -7,6 +7,8 @@ namespace Detox.Mpi.Commands;
 /// <summary>The command line: the verbs, and the one place where errors become a message and an exit code.</summary>
 internal static class DetoxCommand
 {
+    private const string Prefix = "detox: ";
+
     public static int Run(string[] args)
     {
         Launcher? launcher = null;
@@ -28,14 +30,12 @@ internal static class DetoxCommand
         }
         catch (DetoxException error)
         {
-            // Before the ranks can speak with each other, the launcher's rank 0 speaks for all.
-            if (launcher is null or { Rank: 0 }) Report(error.Message);
-            return (int)error.Code;
+            return World.Refuse(launcher ?? Launcher.None, new DetoxException(error.Code, $"{Prefix}{error.Message}"), Console.Error);
         }
     }
 
     /// <summary>Prints an error as people see it.</summary>
-    public static void Report(string message) => Console.Error.WriteLine($"detox: {message}");
+    public static void Report(string message) => Console.Error.WriteLine($"{Prefix}{message}");
 
     private static RootCommand Root(Launcher launcher)
     {

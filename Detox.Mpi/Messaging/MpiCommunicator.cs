@@ -35,7 +35,7 @@ internal sealed unsafe class MpiCommunicator : Communicator
     public override int Size { get; }
 
     /// <summary>The first line of what the library says, up to its first comma: the rest tells who built it.</summary>
-    public override string Description => MpiLibrary.Version(Process.Library.Path).Split('\n', ',')[0].Trim();
+    public override string Description => MpiLibrary.Version(Process.Library.Path).Split('\n', ',')[0].Replace(":\t", " ", StringComparison.Ordinal).Trim();
 
     internal MpiProcess Process { get; }
 

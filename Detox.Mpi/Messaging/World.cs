@@ -14,7 +14,7 @@ public static class World
         => launcher.IsLaunched ? RunMpi(launcher, rankBody, errors) : RunInProcess(ranks, rankBody, errors);
 
     /// <summary>Ends a process for an error that every rank finds, while nothing connects them: the launcher's rank 0 says
-    /// it. The others let it speak first, since most launchers end all ranks as soon as one ends with an error.</summary>
+    /// it. The others let it speak first, as most launchers end all ranks as soon as one ends with an error.</summary>
     /// <returns>The exit code.</returns>
     public static int Refuse(Launcher launcher, DetoxException exception, TextWriter errors)
     {

@@ -44,7 +44,7 @@ public sealed record TrainOption(
             (o, s) => o with { Data = s }, o => o.Data),
         new("batch", "N", "samples that a rank computes in a step (32)",
             (o, s) => o with { Batch = Integer(s) }, o => $"{o.Batch}"),
-        new("steps", "N", "steps to train (300)",
+        new("steps", "N", "steps to train (200)",
             (o, s) => o with { Steps = Integer(s) }, o => $"{o.Steps}"),
         new("learning-rate", "X", "step length of SGD (0.01)",
             (o, s) => o with { LearningRate = Number(s) }, o => Decimal(o.LearningRate)),

@@ -51,7 +51,7 @@ public sealed record TrainOptions
     /// <summary>Samples that a rank computes in a step.</summary>
     public int Batch { get; init; } = 32;
 
-    public int Steps { get; init; } = 300;
+    public int Steps { get; init; } = 200;
 
     public float LearningRate { get; init; } = 0.01f;
 
