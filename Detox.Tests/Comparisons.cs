@@ -15,6 +15,22 @@ internal static class Comparisons
         }
     }
 
+    public static void BitEqual(ReadOnlySpan<double> expected, ReadOnlySpan<double> found, string what)
+    {
+        Assert.That(found.Length, Is.EqualTo(expected.Length), what);
+        for (int i = 0; i < expected.Length; i++)
+        {
+            if (BitConverter.DoubleToInt64Bits(expected[i]) != BitConverter.DoubleToInt64Bits(found[i]))
+                Assert.Fail($"{what}: at {i} expected {expected[i]:R}, found {found[i]:R}.");
+        }
+    }
+
+    public static void Within(ReadOnlySpan<double> expected, ReadOnlySpan<float> found, double tolerance, string what)
+    {
+        Assert.That(found.Length, Is.EqualTo(expected.Length), what);
+        for (int i = 0; i < expected.Length; i++) Within(expected[i], found[i], tolerance, $"{what}, at {i}");
+    }
+
     public static void Within(double expected, double found, double tolerance, string what)
     {
         if (!(Math.Abs(expected - found) <= tolerance)) Assert.Fail($"{what}: expected {expected:R} within {tolerance:R}, found {found:R}.");

@@ -61,24 +61,24 @@ public sealed class BucketTests
     [Test]
     public void WithoutBucketsTheRowsKeepTheirOrder([Values(0, 7, 9)] int buckets)
     {
-        float[][] rows = Bits.Honest(7, 30, 4);
+        float[][] rows = SampleRows.Honest(7, 30, 4);
         using BucketedAggregation aggregation = New("median", "mean", buckets, 1, 7, 30);
-        Bits.AreEqual(Run(aggregation, rows, 99), Bits.Aggregate("mean", 1, rows), "mean");
+        Comparisons.BitEqual(SampleRows.Aggregate("mean", 1, rows), Run(aggregation, rows, 99), "mean");
     }
 
     [Test]
     public void BucketsAreReducedByTheWithinRuleThenTheAcrossRule()
     {
-        float[][] rows = Bits.Honest(15, 20, 8);
+        float[][] rows = SampleRows.Honest(15, 20, 8);
         int[] order = [.. Enumerable.Range(0, 15)];
         new SeededRandom(42).Shuffle(order.AsSpan());
         float[][] medians = [.. Enumerable.Range(0, 4).Select(b =>
         {
             int first = (b * 3) + Math.Min(b, 3), size = b < 3 ? 4 : 3;
-            return Bits.Aggregate("median", 0, [.. order.Skip(first).Take(size).Select(i => rows[i])]);
+            return SampleRows.Aggregate("median", 0, [.. order.Skip(first).Take(size).Select(i => rows[i])]);
         })];
         using BucketedAggregation aggregation = New("median", "mean", 4, 0, 15, 20);
-        Bits.AreEqual(Run(aggregation, rows, 42), Bits.Aggregate("mean", 0, medians), "median of four, mean across");
+        Comparisons.BitEqual(SampleRows.Aggregate("mean", 0, medians), Run(aggregation, rows, 42), "median of four, mean across");
     }
 
     [Test]
@@ -87,7 +87,7 @@ public sealed class BucketTests
         float[][] rows = [[-0f, 1], [-0f, 1], [-0f, 1]];
         using BucketedAggregation aggregation = New("mean", "median", 2, 0, 3, 2);
         Assert.That(Run(aggregation, rows, 1)[1], Is.EqualTo(1f));
-        Bits.AreEqual(Bits.Aggregate("mean", 0, [[-0f, 5]]), [-0f, 5], "mean of one");
+        Comparisons.BitEqual([-0f, 5], SampleRows.Aggregate("mean", 0, [[-0f, 5]]), "mean of one");
     }
 
     private static float[][] Unit(int n)

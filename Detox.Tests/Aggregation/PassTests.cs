@@ -30,7 +30,7 @@ public sealed class PassTests(int lanes, int threads)
             double[] found = new double[n * n], expected = new double[n * n];
             _device.PairwiseSquaredDistances(new Rows(rows.Memory, offsets, rows.Width), found);
             PairwiseSquaredDistances.Reference(memory, offsets, (int)rows.Width, expected);
-            Bits.AreEqual(found, expected, what);
+            Comparisons.BitEqual(expected, found, what);
         });
     }
 
@@ -41,7 +41,7 @@ public sealed class PassTests(int lanes, int threads)
             double[] found = new double[n * n], expected = new double[n * n];
             _device.PairwiseSquaredDistances(new Rows(rows.Memory, offsets, rows.Width), found);
             PairwiseSquaredDistances.Reference(memory, offsets, width, expected);
-            Bits.AreEqual(found, expected, what);
+            Comparisons.BitEqual(expected, found, what);
         });
 
     [Test]
@@ -51,7 +51,7 @@ public sealed class PassTests(int lanes, int threads)
             double[] found = new double[101 * 101], expected = new double[101 * 101];
             _device.PairwiseSquaredDistances(new Rows(rows.Memory, offsets, rows.Width), found);
             PairwiseSquaredDistances.Reference(memory, offsets, 37, expected);
-            Bits.AreEqual(found, expected, what);
+            Comparisons.BitEqual(expected, found, what);
         });
 
     [Test]
@@ -59,7 +59,7 @@ public sealed class PassTests(int lanes, int threads)
     {
         ForAll(wild, (rows, memory, offsets, what) =>
         {
-            float[] weights = Bits.Values(offsets.Length, 5, false);
+            float[] weights = SampleRows.Values(offsets.Length, 5, false);
             Compare(rows, offsets, what, (r, o) => _device.WeightedSum(r, weights, 3, o),
                 expected => WeightedSum.Reference(memory, offsets, weights, 3, expected));
         });
@@ -124,7 +124,7 @@ public sealed class PassTests(int lanes, int threads)
     private void For(int n, int width, bool wild, Check check)
     {
         int stride = width + 5;
-        float[] memory = Bits.Values((n * stride) + 3, (ulong)((n * 1000) + width), wild);
+        float[] memory = SampleRows.Values((n * stride) + 3, (ulong)((n * 1000) + width), wild);
         long[] offsets = new long[n];
         for (int i = 0; i < n; i++) offsets[i] = 3 + (i * stride);
         new SeededRandom(7).Shuffle(offsets.AsSpan());
@@ -141,7 +141,7 @@ public sealed class PassTests(int lanes, int threads)
         pass(new Rows(rows.Memory, offsets, rows.Width), output.All.Slice(1, rows.Width));
         reference(expected);
         _device.Read(output.All, found);
-        Bits.AreEqual(found.AsSpan(1, expected.Length), expected, what);
+        Comparisons.BitEqual(expected, found.AsSpan(1, expected.Length), what);
         Assert.That((found[0], found[^1]), Is.EqualTo((77f, 77f)), $"{what}: wrote beyond its output");
     }
 }

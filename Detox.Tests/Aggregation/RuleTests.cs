@@ -21,11 +21,11 @@ public sealed class RuleTests
     [TestCase("multi-krum(select=3)", 1, 2f)]
     [TestCase("sign-majority", 0, 1f)]
     public void OneColumnByHand(string rule, int f, float expected)
-        => Assert.That(Bits.Aggregate(rule, f, Column), Is.EqualTo(new[] { expected }));
+        => Assert.That(SampleRows.Aggregate(rule, f, Column), Is.EqualTo(new[] { expected }));
 
     [Test]
     public void MedianOfAnEvenNumberIsTheMeanOfTheMiddles()
-        => Assert.That(Bits.Aggregate("median", 0, [4, 1], [1, -3], [2, 7], [9, 1]), Is.EqualTo(new[] { 3f, 1f }));
+        => Assert.That(SampleRows.Aggregate("median", 0, [4, 1], [1, -3], [2, 7], [9, 1]), Is.EqualTo(new[] { 3f, 1f }));
 
     [Test]
     public void BulyanByHand()
@@ -33,7 +33,7 @@ public sealed class RuleTests
         // n = 7, f = 1: Krum takes 10.5, 10 (11 ties), 11, 9 (12 ties) and, of 0, 12 and 1000, 12 (0 ties); in each tie the
         // next neighbour decides. Nearest to the median 10.5 are 10, 10.5 and 11.
         float[][] rows = [[0], [10], [11], [9], [10.5f], [12], [1000]];
-        Assert.That(Bits.Aggregate("bulyan", 1, rows), Is.EqualTo(new[] { 10.5f }));
+        Assert.That(SampleRows.Aggregate("bulyan", 1, rows), Is.EqualTo(new[] { 10.5f }));
         Assert.That(PlainBulyan(rows, 1), Is.EqualTo(new[] { 10.5 }));
     }
 
@@ -41,7 +41,7 @@ public sealed class RuleTests
     public void GeometricMedianByHand()
     {
         // The corners of a triangle with no angle of 120 degrees: the Fermat point sees each side under 120 degrees.
-        float[] point = Bits.Aggregate("geometric-median", 0, [0, 0], [4, 0], [0, 3]);
+        float[] point = SampleRows.Aggregate("geometric-median", 0, [0, 0], [4, 0], [0, 3]);
         for (int i = 0; i < 3; i++)
         {
             (float x, float y)[] corners = [(0, 0), (4, 0), (0, 3)];
@@ -53,42 +53,42 @@ public sealed class RuleTests
 
     [Test]
     public void GeometricMedianOfAMajorityOfEqualRowsIsThatRow()
-        => Assert.That(Bits.Aggregate("geometric-median", 0, [9, 9], [1, 2], [-50, 3], [1, 2], [1, 2]), Is.EqualTo(new[] { 1f, 2f }));
+        => Assert.That(SampleRows.Aggregate("geometric-median", 0, [9, 9], [1, 2], [-50, 3], [1, 2], [1, 2]), Is.EqualTo(new[] { 1f, 2f }));
 
     [Test]
     public void GeometricMedianEqualsPlainWeiszfeld([Values(3, 6, 15, 45)] int n, [Values(1, 2, 3)] int seed)
     {
-        float[][] rows = Bits.Honest(n, 37, (ulong)seed);
+        float[][] rows = SampleRows.Honest(n, 37, (ulong)seed);
         for (int i = 0; i < (n - 1) / 3; i++)
             for (int j = 0; j < 37; j++)
                 rows[i][j] *= -100;
-        Bits.Within(Bits.Aggregate("geometric-median", 0, rows), PlainGeometricMedian(rows), 1e-4, "geometric-median");
+        Comparisons.Within(PlainGeometricMedian(rows), SampleRows.Aggregate("geometric-median", 0, rows), 1e-4, "geometric-median");
     }
 
     [Test]
     public void KrumAndItsKinEqualPlainImplementations([Values(0, 1, 2, 3)] int f, [Range(1, 8)] int seed)
     {
         int n = (4 * f) + 3 + (seed % 4);
-        float[][] rows = Bits.Honest(n, 29, (ulong)seed);
+        float[][] rows = SampleRows.Honest(n, 29, (ulong)seed);
         for (int i = 0; i < f; i++)
             for (int j = 0; j < 29; j++)
                 rows[(i * 3) + 1][j] *= seed - 5;
         int[] order = PlainKrum(rows, [.. Enumerable.Range(0, n)], n - f - 2);
-        Assert.That(Bits.Aggregate("krum", f, rows), Is.EqualTo(rows[order[0]]));
+        Assert.That(SampleRows.Aggregate("krum", f, rows), Is.EqualTo(rows[order[0]]));
         double[] mean = PlainMean([.. order.Take(n - f - 2).Select(i => rows[i])]);
-        Bits.Within(Bits.Aggregate("multi-krum", f, rows), mean, 1e-5, "multi-krum");
-        Bits.Within(Bits.Aggregate("bulyan", f, rows), PlainBulyan(rows, f), 1e-5, "bulyan");
+        Comparisons.Within(mean, SampleRows.Aggregate("multi-krum", f, rows), 1e-5, "multi-krum");
+        Comparisons.Within(PlainBulyan(rows, f), SampleRows.Aggregate("bulyan", f, rows), 1e-5, "bulyan");
     }
 
     [Test]
     public void TheOrderOfTheRowsDoesNotMatter([ValueSource(typeof(AggregationRule), nameof(AggregationRule.Names))] string rule)
     {
-        float[][] rows = Bits.Honest(11, 53, 3);
-        double[] expected = Array.ConvertAll(Bits.Aggregate(rule, 2, rows), x => (double)x);
+        float[][] rows = SampleRows.Honest(11, 53, 3);
+        double[] expected = Array.ConvertAll(SampleRows.Aggregate(rule, 2, rows), x => (double)x);
         for (ulong seed = 0; seed < 20; seed++)
         {
             new SeededRandom(seed).Shuffle(rows.AsSpan());
-            Bits.Within(Bits.Aggregate(rule, 2, rows), expected, 2e-5, $"{rule}, shuffle {seed}");
+            Comparisons.Within(expected, SampleRows.Aggregate(rule, 2, rows), 2e-5, $"{rule}, shuffle {seed}");
         }
     }
 
@@ -96,19 +96,19 @@ public sealed class RuleTests
     public void EqualRowsAreTheResult([ValueSource(typeof(AggregationRule), nameof(AggregationRule.Names))] string rule)
     {
         float[] row = rule == "sign-majority" ? [1, -1, 0] : [0.5f, -3, 1e-20f];
-        Assert.That(Bits.Aggregate(rule, 1, [.. Enumerable.Repeat(row, 7)]), Is.EqualTo(row));
+        Assert.That(SampleRows.Aggregate(rule, 1, [.. Enumerable.Repeat(row, 7)]), Is.EqualTo(row));
     }
 
     [Test]
     public void OutliersOfAnySizeAreBounded([ValueSource(nameof(Robust))] string rule, [Values(1e2f, 1e4f, 1e6f, 1e12f, 1e30f, float.MaxValue, float.PositiveInfinity, float.NaN)] float size, [Values] bool agree)
     {
         const int n = 11, f = 2, width = 40;
-        float[][] rows = Bits.Honest(n, width, 9);
+        float[][] rows = SampleRows.Honest(n, width, 9);
         foreach (int bad in new[] { 0, 6 })
             for (int j = 0; j < width; j++)
                 rows[bad][j] = agree || bad == 0 ? -size : size;
         float[][] honest = [.. rows.Where((_, i) => i is not (0 or 6))];
-        float[] found = Bits.Aggregate(rule, f, rows);
+        float[] found = SampleRows.Aggregate(rule, f, rows);
         for (int j = 0; j < width; j++)
         {
             float low = honest.Min(row => row[j]), high = honest.Max(row => row[j]);
@@ -118,15 +118,15 @@ public sealed class RuleTests
 
     [Test]
     public void ANaNThatMostRowsHaveShows()
-        => Assert.That(Bits.Aggregate("geometric-median", 0, [float.NaN], [1], [float.NaN]), Is.EqualTo(new[] { float.NaN }));
+        => Assert.That(SampleRows.Aggregate("geometric-median", 0, [float.NaN], [1], [float.NaN]), Is.EqualTo(new[] { float.NaN }));
 
     [Test]
     public void TooFewRowsAreRefusedWithTheNumbers()
     {
-        Assert.That(() => Bits.Aggregate("krum", 2, Bits.Honest(6, 3, 1)), Throws.ArgumentException.With.Message.Contains("krum(f=2) needs 2f+3 = 7 rows for f = 2; there are 6."));
-        Assert.That(() => Bits.Aggregate("multi-krum", 1, Bits.Honest(4, 3, 1)), Throws.ArgumentException.With.Message.Contains("2f+3 = 5 rows for f = 1; there are 4."));
-        Assert.That(() => Bits.Aggregate("multi-krum(select=9)", 1, Bits.Honest(8, 3, 1)), Throws.ArgumentException.With.Message.Contains("9 rows to select as many; there are 8."));
-        Assert.That(() => Bits.Aggregate("bulyan", 3, Bits.Honest(14, 3, 1)), Throws.ArgumentException.With.Message.Contains("4f+3 = 15 rows for f = 3; there are 14."));
+        Assert.That(() => SampleRows.Aggregate("krum", 2, SampleRows.Honest(6, 3, 1)), Throws.ArgumentException.With.Message.Contains("krum(f=2) needs 2f+3 = 7 rows for f = 2; there are 6."));
+        Assert.That(() => SampleRows.Aggregate("multi-krum", 1, SampleRows.Honest(4, 3, 1)), Throws.ArgumentException.With.Message.Contains("2f+3 = 5 rows for f = 1; there are 4."));
+        Assert.That(() => SampleRows.Aggregate("multi-krum(select=9)", 1, SampleRows.Honest(8, 3, 1)), Throws.ArgumentException.With.Message.Contains("9 rows to select as many; there are 8."));
+        Assert.That(() => SampleRows.Aggregate("bulyan", 3, SampleRows.Honest(14, 3, 1)), Throws.ArgumentException.With.Message.Contains("4f+3 = 15 rows for f = 3; there are 14."));
     }
 
     [Test]
@@ -135,7 +135,7 @@ public sealed class RuleTests
         using var device = new CpuDevice(2);
         using var rule = AggregationRule.Parse(name, 1);
         using DeviceBuffer memory = device.Allocate(9 * 20000), output = device.Allocate(20000);
-        device.Write(Bits.Values(9 * 20000, 1, false), memory.All);
+        device.Write(SampleRows.Values(9 * 20000, 1, false), memory.All);
         long[] offsets = new long[9];
         for (int i = 0; i < 3; i++) rule.Aggregate(device, Rows.Regular(memory.All, 20000, 20000, offsets), output.All);
         long before = GC.GetAllocatedBytesForCurrentThread();

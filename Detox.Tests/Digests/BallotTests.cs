@@ -28,7 +28,7 @@ public sealed class BallotTests(BallotKind kind)
     [TestCase((128 * 128 * 1024) + 5)]
     public void TheTreeEqualsAPlainOne(int length)
     {
-        float[] vector = Bits.Values(length, 3, false);
+        float[] vector = SampleRows.Values(length, 3, false);
         using DeviceBuffer buffer = _device.Allocate(length);
         _device.Write(vector, buffer.All);
         var tree = new BallotTree(_device, kind, length);
@@ -46,7 +46,7 @@ public sealed class BallotTests(BallotKind kind)
     [Test]
     public void ThreadsDoNotChangeTheBallot()
     {
-        float[] vector = Bits.Values(50001, 4, false);
+        float[] vector = SampleRows.Values(50001, 4, false);
         Ballot[] ballots = [.. new[] { 1, 2, 3 }.Select(threads =>
         {
             using var device = new CpuDevice(threads);
@@ -58,7 +58,7 @@ public sealed class BallotTests(BallotKind kind)
     [Test]
     public void AnyBitOfAnyFloatChangesTheBallotAndItsLeaf()
     {
-        float[] vector = Bits.Values(3000, 5, false);
+        float[] vector = SampleRows.Values(3000, 5, false);
         using DeviceBuffer buffer = _device.Allocate(3000);
         var tree = new BallotTree(_device, kind, 3000);
         _device.Write(vector, buffer.All);
@@ -84,7 +84,7 @@ public sealed class BallotTests(BallotKind kind)
     {
         for (int i = 0; i < length; i += length > 100 ? 71 : 1)
         {
-            float[] vector = Bits.Values(length, 6, false);
+            float[] vector = SampleRows.Values(length, 6, false);
             Assert.That(Compute(_device, vector).IsInvalid, Is.False);
             vector[i] = bad;
             Assert.That(Compute(_device, vector), Is.EqualTo(Ballot.Invalid), $"{bad} at {i}");

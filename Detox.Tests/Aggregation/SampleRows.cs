@@ -4,39 +4,9 @@ using Detox.Gpu.Devices.Cpu;
 
 namespace Detox.Tests.Aggregation;
 
-/// <summary>Rows to aggregate, and comparisons to the last bit.</summary>
-internal static class Bits
+/// <summary>Rows to aggregate, and what a rule makes of them.</summary>
+internal static class SampleRows
 {
-    public static void AreEqual(ReadOnlySpan<float> found, ReadOnlySpan<float> expected, string what)
-    {
-        Assert.That(found.Length, Is.EqualTo(expected.Length), what);
-        for (int i = 0; i < found.Length; i++)
-        {
-            if (BitConverter.SingleToInt32Bits(found[i]) == BitConverter.SingleToInt32Bits(expected[i])) continue;
-            Assert.Fail($"{what}: [{i}] expected {expected[i]:R}, found {found[i]:R}");
-        }
-    }
-
-    public static void AreEqual(ReadOnlySpan<double> found, ReadOnlySpan<double> expected, string what)
-    {
-        Assert.That(found.Length, Is.EqualTo(expected.Length), what);
-        for (int i = 0; i < found.Length; i++)
-        {
-            if (BitConverter.DoubleToInt64Bits(found[i]) == BitConverter.DoubleToInt64Bits(expected[i])) continue;
-            Assert.Fail($"{what}: [{i}] expected {expected[i]:R}, found {found[i]:R}");
-        }
-    }
-
-    public static void Within(ReadOnlySpan<float> found, ReadOnlySpan<double> expected, double tolerance, string what)
-    {
-        Assert.That(found.Length, Is.EqualTo(expected.Length), what);
-        for (int i = 0; i < found.Length; i++)
-        {
-            if (Math.Abs(found[i] - expected[i]) <= tolerance) continue;
-            Assert.Fail($"{what}: [{i}] expected {expected[i]:R} within {tolerance}, found {found[i]:R}");
-        }
-    }
-
     /// <summary>Values of many sizes and signs, ties, zeros of both signs; with <paramref name="wild"/>, also what is not finite.</summary>
     public static float[] Values(int count, ulong seed, bool wild)
     {
