@@ -15,6 +15,7 @@ internal sealed class RunReport : IDisposable
     private readonly RunFolder _folder;
     private readonly RunSummary _summary;
     private readonly ProgressLine _progress;
+    private readonly bool _isLaunched;
     private readonly Stopwatch _clock = new();
     private Score? _score;
 
@@ -23,6 +24,7 @@ internal sealed class RunReport : IDisposable
         _options = options;
         _folder = folder;
         _summary = summary;
+        _isLaunched = isLaunched;
         _progress = new ProgressLine(options.Steps, isLaunched);
     }
 
@@ -75,7 +77,7 @@ internal sealed class RunReport : IDisposable
         Console.WriteLine(string.Create(c, $"a step took {_summary.MedianStepSeconds:F3} s (median): {Shares()}"));
         if (_summary.SecondsOf(Phase.Attack) > 0)
             Console.WriteLine(string.Create(c, $"the attackers' knowledge took {_summary.SecondsOf(Phase.Attack) / _summary.Steps:F3} s a step besides, which is not the method's"));
-        Console.WriteLine(string.Create(c, $"{_summary.VoidGroups} void groups, {_summary.SkippedSteps} skipped steps; {_summary.VectorBytes / 1e6 / _summary.Steps:F1} MB of vectors a step; at most {peakBytesOfARank / 1e6:F0} MB a rank"));
+        Console.WriteLine(string.Create(c, $"{_summary.VoidGroups} void groups, {_summary.SkippedSteps} skipped steps; {_summary.VectorBytes / 1e6 / _summary.Steps:F1} MB of vectors a step; {Memory(peakBytesOfARank)}"));
         Console.WriteLine(FaultyRanks());
         Console.WriteLine($"weights_sha256 {_summary.WeightsSha256}");
         Console.WriteLine($"run folder {_folder.Path}");
@@ -110,4 +112,7 @@ internal sealed class RunReport : IDisposable
             if (_summary.Faults[rank] > 0) ranks.Add($"{rank} ({_summary.Faults[rank]})");
         return ranks.Count == 0 ? "no rank dissented" : $"dissenting ranks (times): {string.Join(", ", ranks)}; see blame.csv";
     }
+
+    private string Memory(long peakBytes)
+        => string.Create(CultureInfo.InvariantCulture, $"{(_isLaunched ? "at most " : "")}{peakBytes / 1e6:F0} MB {(_isLaunched ? "a rank" : "in this one process")}");
 }
