@@ -99,6 +99,9 @@ internal sealed unsafe class MpiLibrary
         LibC.SetDefault("OMPI_MCA_opal_signal", "");
         // Where the library itself waits (at the start, in Split and at the end), it should not keep a core either.
         LibC.SetDefault("OMPI_MCA_mpi_yield_when_idle", "1");
+        // MPI looks for the cores through hwloc, which would load every driver of every accelerator on the way: with an
+        // OpenCL driver that compiles by LLVM, 60 MB a rank.
+        LibC.SetDefault("HWLOC_COMPONENTS", "-opencl,-cuda,-nvml,-rsmi,-levelzero,-gl");
         nint library = 0;
         string path = "";
         List<string> failures = [];
