@@ -1,6 +1,8 @@
+using ILGPU;
+
 namespace Detox.Gpu.Kernels;
 
-/// <summary>exp and log from correctly rounded operations alone, so that they are the same bits everywhere.</summary>
+/// <summary>exp and log from correctly rounded operations alone, so that they are the same bits everywhere, in kernels too.</summary>
 /// <remarks>Both stay within 2 units in the last place of the exact value over the ranges that they state.</remarks>
 internal static class PortableMath
 {
@@ -16,54 +18,54 @@ internal static class PortableMath
     /// <summary>e^x; 0 below -87.3, where the result would be subnormal; +inf above 88.7; NaN for NaN.</summary>
     public static float Exp(float x)
     {
-        if (float.IsNaN(x)) return x;
+        if (Portable.IsNaN(x)) return x;
         if (x < -87.3f) return 0;
         if (x > 88.7f) return float.PositiveInfinity;
-        float shifted = (x * Log2E) + Rounder;
+        float shifted = Portable.Add(Portable.Multiply(x, Log2E), Rounder);
         float n = shifted - Rounder;
-        float r = MathF.FusedMultiplyAdd(-n, Ln2Low, MathF.FusedMultiplyAdd(-n, Ln2High, x));
+        float r = Portable.Fma(-n, Ln2Low, Portable.Fma(-n, Ln2High, x));
 
         // The Taylor polynomial of degree 7: |r| <= ln(2)/2, so what is cut off is below 2^-27.
         float p = 1f / 5040;
-        p = MathF.FusedMultiplyAdd(p, r, 1f / 720);
-        p = MathF.FusedMultiplyAdd(p, r, 1f / 120);
-        p = MathF.FusedMultiplyAdd(p, r, 1f / 24);
-        p = MathF.FusedMultiplyAdd(p, r, 1f / 6);
-        p = MathF.FusedMultiplyAdd(p, r, 0.5f);
-        p = MathF.FusedMultiplyAdd(p, r, 1f);
-        p = MathF.FusedMultiplyAdd(p, r, 1f);
+        p = Portable.Fma(p, r, 1f / 720);
+        p = Portable.Fma(p, r, 1f / 120);
+        p = Portable.Fma(p, r, 1f / 24);
+        p = Portable.Fma(p, r, 1f / 6);
+        p = Portable.Fma(p, r, 0.5f);
+        p = Portable.Fma(p, r, 1f);
+        p = Portable.Fma(p, r, 1f);
 
         // 2^n in two factors: n may be 128, whose power is no float.
         int exponent = (int)n, half = exponent >> 1;
-        return p * Power(half) * Power(exponent - half);
+        return Portable.Multiply(Portable.Multiply(p, Power(half)), Power(exponent - half));
     }
 
     /// <summary>The natural logarithm of a positive normal float; NaN for NaN and for what is negative; -inf for 0 and for subnormal floats.</summary>
     public static float Log(float x)
     {
-        if (float.IsNaN(x) || x < 0) return float.NaN;
+        if (Portable.IsNaN(x) || x < 0) return float.NaN;
         if (x < 1.17549435e-38f) return float.NegativeInfinity;
         if (float.IsPositiveInfinity(x)) return x;
-        int bits = BitConverter.SingleToInt32Bits(x);
+        int bits = (int)Interop.FloatAsInt(x);
 
         // x = 2^n * m with m in [sqrt(1/2), sqrt(2)); then log m = 2 atanh(s), s = (m - 1) / (m + 1).
         int n = (bits - 0x3F3504F3) >> 23;
-        float m = BitConverter.Int32BitsToSingle(bits - (n << 23));
+        float m = Interop.IntAsFloat((uint)(bits - (n << 23)));
         float f = m - 1;
-        float s = f / (f + 2);
-        float z = s * s;
+        float s = Portable.Divide(f, f + 2);
+        float z = Portable.Multiply(s, s);
         float p = 2f / 11;
-        p = MathF.FusedMultiplyAdd(p, z, 2f / 9);
-        p = MathF.FusedMultiplyAdd(p, z, 2f / 7);
-        p = MathF.FusedMultiplyAdd(p, z, 2f / 5);
-        p = MathF.FusedMultiplyAdd(p, z, 2f / 3);
+        p = Portable.Fma(p, z, 2f / 9);
+        p = Portable.Fma(p, z, 2f / 7);
+        p = Portable.Fma(p, z, 2f / 5);
+        p = Portable.Fma(p, z, 2f / 3);
 
         // 2 s = f - s f, so log m = f - s (f - z p): the large part f is exact.
-        float low = s * MathF.FusedMultiplyAdd(-z, p, f);
+        float low = Portable.Multiply(s, Portable.Fma(-z, p, f));
         float exponent = n;
-        low = MathF.FusedMultiplyAdd(exponent, Ln2Low, -low);
-        return MathF.FusedMultiplyAdd(exponent, Ln2High, f + low);
+        low = Portable.Fma(exponent, Ln2Low, -low);
+        return Portable.Fma(exponent, Ln2High, f + low);
     }
 
-    private static float Power(int exponent) => BitConverter.Int32BitsToSingle((exponent + 127) << 23);
+    private static float Power(int exponent) => Interop.IntAsFloat((uint)((exponent + 127) << 23));
 }

@@ -5,7 +5,7 @@ namespace Detox.Gpu.Kernels;
 /// order: loss = log(sum) - (x_label - m); gradient_j = (e_j / sum - [j = label]) / samples. The mean loss adds the
 /// samples' losses in order and divides once. A NaN reaches its sample's gradient and the loss. Portable: exp and log
 /// are <see cref="PortableMath"/>'s.</remarks>
-internal static class SoftmaxCrossEntropy
+internal static partial class SoftmaxCrossEntropy
 {
     /// <summary>Returns the mean loss.</summary>
     public static float Reference(ReadOnlySpan<float> logits, ReadOnlySpan<int> labels, int classes, Span<float> gradient)

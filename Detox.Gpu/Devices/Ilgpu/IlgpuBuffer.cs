@@ -1,0 +1,22 @@
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace Detox.Gpu.Devices.Ilgpu;
+
+/// <summary>Floats in the memory of an ILGPU device.</summary>
+internal sealed class IlgpuBuffer : DeviceBuffer
+{
+    private readonly MemoryBuffer1D<float, Stride1D.Dense> _memory;
+
+    public IlgpuBuffer(Accelerator accelerator, long length)
+        : base(length)
+    {
+        // No device has memory of no length.
+        _memory = accelerator.Allocate1D<float>(Math.Max(1, length));
+        _memory.MemSetToZero();
+    }
+
+    public ArrayView<float> Slice(long offset, long length) => _memory.View.AsGeneral().BaseView.SubView(offset, length);
+
+    public override void Dispose() => _memory.Dispose();
+}

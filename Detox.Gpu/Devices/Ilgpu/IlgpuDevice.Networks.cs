@@ -1,0 +1,121 @@
+using Detox.Gpu.Kernels;
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace Detox.Gpu.Devices.Ilgpu;
+
+public sealed partial class IlgpuDevice
+{
+    public override void ConvolutionForward(in ConvolutionShape shape, int samples, View input, View weights, View? bias, View output)
+    {
+        Expect(input, (long)samples * shape.InputLength, nameof(input));
+        Expect(weights, shape.WeightLength, nameof(weights));
+        if (bias is { } given) Expect(given, shape.Outputs, nameof(bias));
+        Expect(output, (long)samples * shape.OutputLength, nameof(output));
+        if (output.Length == 0) return;
+        Kernel(nameof(ConvolutionForward), () => _accelerator.LoadAutoGroupedKernel<Index1D, ConvolutionShape, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, ArrayView<float>>(Kernels.ConvolutionForward.Kernel))(
+            _stream, Threads(output.Length), shape, Pointer(input), Pointer(weights), Pointer(bias ?? weights), bias is null ? 0 : 1, Pointer(output));
+    }
+
+    public override void ConvolutionBackwardInput(in ConvolutionShape shape, int samples, View outputGradient, View weights, View inputGradient)
+    {
+        Expect(outputGradient, (long)samples * shape.OutputLength, nameof(outputGradient));
+        Expect(weights, shape.WeightLength, nameof(weights));
+        Expect(inputGradient, (long)samples * shape.InputLength, nameof(inputGradient));
+        if (inputGradient.Length == 0) return;
+        Kernel(nameof(ConvolutionBackwardInput), () => _accelerator.LoadAutoGroupedKernel<Index1D, ConvolutionShape, ArrayView<float>, ArrayView<float>, ArrayView<float>>(Kernels.ConvolutionBackwardInput.Kernel))(
+            _stream, Threads(inputGradient.Length), shape, Pointer(outputGradient), Pointer(weights), Pointer(inputGradient));
+    }
+
+    public override void ConvolutionBackwardWeights(
+        in ConvolutionShape shape, int samples, View input, View outputGradient, View weightsGradient, View? biasGradient)
+    {
+        Expect(input, (long)samples * shape.InputLength, nameof(input));
+        Expect(outputGradient, (long)samples * shape.OutputLength, nameof(outputGradient));
+        Expect(weightsGradient, shape.WeightLength, nameof(weightsGradient));
+        if (biasGradient is { } given) Expect(given, shape.Outputs, nameof(biasGradient));
+        int positions = samples * shape.Positions;
+        int chunks = (positions + Kernels.ConvolutionBackwardWeights.Chunk - 1) / Kernels.ConvolutionBackwardWeights.Chunk;
+        if (chunks == 0)
+        {
+            Fill(weightsGradient, 0);
+            if (biasGradient is { } empty) Fill(empty, 0);
+            return;
+        }
+
+        var add = Kernel("AddChunks", () => _accelerator.LoadAutoGroupedKernel<Index1D, int, ArrayView<float>, ArrayView<float>>(Kernels.ConvolutionBackwardWeights.AddKernel));
+        ArrayView<float> sums = Scratch<float>("chunks", chunks * weightsGradient.Length);
+        Kernel(nameof(ConvolutionBackwardWeights), () => _accelerator.LoadAutoGroupedKernel<Index1D, ConvolutionShape, int, ArrayView<float>, ArrayView<float>, ArrayView<float>>(Kernels.ConvolutionBackwardWeights.ChunkKernel))(
+            _stream, Threads(sums.Length), shape, positions, Pointer(input), Pointer(outputGradient), sums);
+        add(_stream, Threads(weightsGradient.Length), chunks, sums, Pointer(weightsGradient));
+        if (biasGradient is not { } bias) return;
+        ArrayView<float> biasSums = Scratch<float>("bias chunks", (long)chunks * shape.Outputs);
+        Kernel("BiasChunks", () => _accelerator.LoadAutoGroupedKernel<Index1D, int, int, ArrayView<float>, ArrayView<float>>(Kernels.ConvolutionBackwardWeights.BiasChunkKernel))(
+            _stream, Threads(biasSums.Length), shape.Outputs, positions, Pointer(outputGradient), biasSums);
+        add(_stream, Threads(bias.Length), chunks, biasSums, Pointer(bias));
+    }
+
+    public override void MatrixMultiply(int m, int n, int k, View left, View right, View result)
+        => ConvolutionForward(ConvolutionShape.Linear(k, n), m, left, right, null, result);
+
+    public override void MaxPoolForward(in PoolShape shape, int samples, View input, View output)
+    {
+        Expect(input, (long)samples * shape.InputLength, nameof(input));
+        Expect(output, (long)samples * shape.OutputLength, nameof(output));
+        if (output.Length == 0) return;
+        Kernel(nameof(MaxPoolForward), () => _accelerator.LoadAutoGroupedKernel<Index1D, PoolShape, ArrayView<float>, ArrayView<float>>(MaxPool.ForwardKernel))(
+            _stream, Threads(output.Length), shape, Pointer(input), Pointer(output));
+    }
+
+    public override void MaxPoolBackward(in PoolShape shape, int samples, View input, View output, View outputGradient, View inputGradient)
+    {
+        Expect(input, (long)samples * shape.InputLength, nameof(input));
+        Expect(output, (long)samples * shape.OutputLength, nameof(output));
+        Expect(outputGradient, output.Length, nameof(outputGradient));
+        Expect(inputGradient, input.Length, nameof(inputGradient));
+        if (shape.Height % shape.Window != 0 || shape.Width % shape.Window != 0) Fill(inputGradient, 0);
+        if (output.Length == 0) return;
+        Kernel(nameof(MaxPoolBackward), () => _accelerator.LoadAutoGroupedKernel<Index1D, PoolShape, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(MaxPool.BackwardKernel))(
+            _stream, Threads(output.Length), shape, Pointer(input), Pointer(output), Pointer(outputGradient), Pointer(inputGradient));
+    }
+
+    public override void ReluForward(View values)
+    {
+        if (values.Length == 0) return;
+        Kernel(nameof(ReluForward), () => _accelerator.LoadAutoGroupedKernel<Index1D, ArrayView<float>>(Relu.ForwardKernel))(
+            _stream, Threads(values.Length), Pointer(values));
+    }
+
+    public override void ReluBackward(View values, View gradient)
+    {
+        Expect(gradient, values.Length, nameof(gradient));
+        if (values.Length == 0) return;
+        Kernel(nameof(ReluBackward), () => _accelerator.LoadAutoGroupedKernel<Index1D, ArrayView<float>, ArrayView<float>>(Relu.BackwardKernel))(
+            _stream, Threads(values.Length), Pointer(values), Pointer(gradient));
+    }
+
+    public override void SoftmaxCrossEntropy(View logits, ReadOnlySpan<int> labels, int classes, View gradient, View loss)
+    {
+        Expect(logits, (long)labels.Length * classes, nameof(logits));
+        Expect(gradient, logits.Length, nameof(gradient));
+        Expect(loss, 1, nameof(loss));
+        ArrayView<float> losses = Scratch<float>("losses", labels.Length);
+        if (labels.Length > 0)
+        {
+            Kernel(nameof(SoftmaxCrossEntropy), () => _accelerator.LoadAutoGroupedKernel<Index1D, int, int, ArrayView<float>, ArrayView<int>, ArrayView<float>, ArrayView<float>>(Kernels.SoftmaxCrossEntropy.SampleKernel))(
+                _stream, labels.Length, classes, labels.Length, Pointer(logits), Upload("labels", labels), Pointer(gradient), losses);
+        }
+
+        Kernel("MeanLoss", () => _accelerator.LoadAutoGroupedKernel<Index1D, int, ArrayView<float>, ArrayView<float>>(Kernels.SoftmaxCrossEntropy.MeanKernel))(
+            _stream, 1, labels.Length, losses, Pointer(loss));
+    }
+
+    public override void SgdStep(View weights, View velocity, View gradient, float rate, float momentum, float decay)
+    {
+        Expect(velocity, weights.Length, nameof(velocity));
+        Expect(gradient, weights.Length, nameof(gradient));
+        if (weights.Length == 0) return;
+        Kernel(nameof(SgdStep), () => _accelerator.LoadAutoGroupedKernel<Index1D, ArrayView<float>, ArrayView<float>, ArrayView<float>, float, float, float>(Kernels.SgdStep.Kernel))(
+            _stream, Threads(weights.Length), Pointer(weights), Pointer(velocity), Pointer(gradient), rate, momentum, decay);
+    }
+}

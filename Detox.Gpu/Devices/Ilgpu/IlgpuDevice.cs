@@ -1,0 +1,139 @@
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace Detox.Gpu.Devices.Ilgpu;
+
+/// <summary>A device of ILGPU: a GPU by CUDA or OpenCL, or ILGPU's own simulator of one.</summary>
+/// <remarks>Every op is a kernel, compiled when it is first used, on one stream. Scratch memory is kept from call to call.</remarks>
+public sealed partial class IlgpuDevice : Device
+{
+    private readonly Context _context;
+    private readonly Accelerator _accelerator;
+    private readonly AcceleratorStream _stream;
+    private readonly Dictionary<string, Delegate> _kernels = [];
+    private readonly Dictionary<string, IDisposable> _scratch = [];
+
+    private IlgpuDevice(Context context, Accelerator accelerator)
+    {
+        _context = context;
+        _accelerator = accelerator;
+        _stream = accelerator.DefaultStream;
+    }
+
+    public override string Name => $"{_accelerator.AcceleratorType switch
+    {
+        AcceleratorType.CPU => "simulator",
+        AcceleratorType.OpenCL => "opencl",
+        _ => "cuda",
+    }} ({_accelerator.Name})";
+
+    public override bool SharesHostMemory => false;
+
+    public override Memory<float> HostMemory(View view) => throw new NotSupportedException($"{Name} has memory of its own.");
+
+    /// <summary>Opens the device of a kind and number; an error says what is missing and what to do.</summary>
+    /// <exception cref="DeviceException">There is no such device here, or it lacks what the kernels need.</exception>
+    public static IlgpuDevice Open(IlgpuKind kind, int index = 0)
+    {
+        Context context = IlgpuDevices.CreateContext(kind);
+        try
+        {
+            ILGPU.Runtime.Device[] devices = IlgpuDevices.Of(context, kind);
+            if (devices.Length == 0) throw new DeviceException(IlgpuDevices.Missing(kind));
+            if (index < 0 || index >= devices.Length)
+                throw new DeviceException($"there is no {IlgpuDevices.NameOf(kind)} device {index}: this machine has {devices.Length}, from 0 ({string.Join(", ", devices.Select(device => device.Name))}).");
+            return new IlgpuDevice(context, devices[index].CreateAccelerator(context));
+        }
+        catch
+        {
+            context.Dispose();
+            throw;
+        }
+    }
+
+    public override DeviceBuffer Allocate(long length)
+    {
+        try
+        {
+            return new IlgpuBuffer(_accelerator, length);
+        }
+        catch (AcceleratorException error)
+        {
+            throw new DeviceException($"{Name} has no room for {length * sizeof(float) / 1e6:F0} MB more ({error.Message}): take fewer ranks a device, a smaller batch, or --device cpu.", error);
+        }
+    }
+
+    public override void Write(ReadOnlySpan<float> from, View to)
+    {
+        Expect(to, from.Length, nameof(to));
+        if (from.IsEmpty) return;
+        Pointer(to).CopyFromCPU(_stream, from);
+        _stream.Synchronize();
+    }
+
+    public override void Read(View from, Span<float> to)
+    {
+        Expect(from, to.Length, nameof(from));
+        if (to.IsEmpty) return;
+        Pointer(from).CopyToCPU(_stream, to);
+        _stream.Synchronize();
+    }
+
+    public override void Copy(View from, View to)
+    {
+        Expect(to, from.Length, nameof(to));
+        if (from.Length > 0) Pointer(from).CopyTo(_stream, Pointer(to));
+    }
+
+    public override void Fill(View view, float value)
+    {
+        if (view.Length > 0) Kernel(nameof(Fill), () => _accelerator.LoadAutoGroupedKernel<Index1D, ArrayView<float>, float>(FillKernel))(_stream, Threads(view.Length), Pointer(view), value);
+    }
+
+    public override void Dispose()
+    {
+        foreach (IDisposable memory in _scratch.Values) memory.Dispose();
+        _accelerator.Dispose();
+        _context.Dispose();
+    }
+
+    private static void FillKernel(Index1D i, ArrayView<float> values, float value) => values[i] = value;
+
+    private static ArrayView<float> Pointer(View view) => ((IlgpuBuffer)view.Buffer).Slice(view.Offset, view.Length);
+
+    private static Index1D Threads(long count) => checked((int)count);
+
+    private TKernel Kernel<TKernel>(string name, Func<TKernel> load)
+        where TKernel : Delegate
+    {
+        if (_kernels.TryGetValue(name, out Delegate? kernel)) return (TKernel)kernel;
+        TKernel loaded = load();
+        _kernels.Add(name, loaded);
+        return loaded;
+    }
+
+    /// <summary>Memory for one purpose, at least so long.</summary>
+    private ArrayView<T> Scratch<T>(string name, long length)
+        where T : unmanaged
+    {
+        if (!_scratch.TryGetValue(name, out IDisposable? kept) || ((MemoryBuffer1D<T, Stride1D.Dense>)kept).Length < length)
+        {
+            kept?.Dispose();
+            _scratch[name] = kept = _accelerator.Allocate1D<T>(Math.Max(1, length));
+        }
+
+        return ((MemoryBuffer1D<T, Stride1D.Dense>)kept).View.AsGeneral().BaseView.SubView(0, length);
+    }
+
+    private ArrayView<T> Upload<T>(string name, ReadOnlySpan<T> values)
+        where T : unmanaged
+    {
+        ArrayView<T> memory = Scratch<T>(name, values.Length);
+        if (!values.IsEmpty) memory.CopyFromCPU(_stream, values);
+        _stream.Synchronize();
+        return memory;
+    }
+}
+
+/// <summary>A device that is not there, or cannot do what the kernels need.</summary>
+public sealed class DeviceException(string message, Exception? inner = null) : Exception(message, inner);

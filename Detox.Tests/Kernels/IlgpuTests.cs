@@ -1,0 +1,215 @@
+using Detox.Gpu;
+using Detox.Gpu.Devices;
+using Detox.Gpu.Devices.Cpu;
+using Detox.Gpu.Devices.Ilgpu;
+using Detox.Gpu.Digests;
+using Detox.Gpu.Kernels;
+using Detox.Gpu.Networks;
+using Detox.Tests.Aggregation;
+using NUnit.Framework;
+using static Detox.Tests.Comparisons;
+
+namespace Detox.Tests.Kernels;
+
+/// <summary>Every kernel for GPUs computes the bits of the plain loops. OpenCL runs everywhere where a driver is, on a CPU too;
+/// the simulator takes the smallest shapes only; CUDA runs where a GPU is and is said to be missing where none is.</summary>
+[TestFixture(IlgpuKind.OpenCl)]
+[TestFixture(IlgpuKind.Simulator)]
+[NonParallelizable]
+public sealed class IlgpuTests(IlgpuKind kind)
+{
+    private IlgpuDevice _device = null!;
+
+    private bool IsSlow => kind == IlgpuKind.Simulator;
+
+    [OneTimeSetUp]
+    public void Open() => _device = IlgpuDevice.Open(kind);
+
+    [OneTimeTearDown]
+    public void Close() => _device.Dispose();
+
+    [Test]
+    public void ConvolutionsEqualTheReference()
+    {
+        (ConvolutionShape Shape, int Samples)[] shapes =
+        [
+            (new(5, 5, 3, 5, 1), 1),
+            (new(7, 6, 3, 3, 5, Stride: 1, Padding: 1), 2),
+            (new(9, 8, 2, 3, 3, Stride: 2, Padding: 1), 3),
+            (new(5, 7, 2, 4, 3, Stride: 3, Padding: 2), 2),
+            (ConvolutionShape.Linear(1, 1), 1),
+            (ConvolutionShape.Linear(37, 5), 3),
+            (ConvolutionShape.Linear(3, 4), 0),
+            (new(28, 28, 1, 5, 20), 2),
+            (new(12, 12, 20, 5, 50), 9),
+            (ConvolutionShape.Linear(800, 17), 5),
+            (ConvolutionShape.Linear(3, 24), 600),
+        ];
+        foreach ((ConvolutionShape shape, int samples) in IsSlow ? shapes.Take(7) : shapes)
+        {
+            float[] x = TestDevices.Random(samples * shape.InputLength, 1), w = TestDevices.Random(shape.WeightLength, 2);
+            float[] b = TestDevices.Random(shape.Outputs, 3), dy = TestDevices.Random(samples * shape.OutputLength, 4);
+            float[] y = new float[dy.Length], dx = new float[x.Length], dw = new float[w.Length], db = new float[b.Length];
+            ConvolutionForward.Reference(shape, samples, x, w, b, y);
+            ConvolutionBackwardInput.Reference(shape, samples, dy, w, dx);
+            ConvolutionBackwardWeights.Reference(shape, samples, x, dy, dw, db);
+
+            using DeviceBuffer input = _device.Upload(x), weights = _device.Upload(w), bias = _device.Upload(b), gradient = _device.Upload(dy);
+            using DeviceBuffer output = _device.Allocate(y.Length), inputGradient = _device.Upload(TestDevices.Random(x.Length, 5));
+            using DeviceBuffer weightsGradient = _device.Upload(TestDevices.Random(w.Length, 6)), biasGradient = _device.Allocate(b.Length);
+            _device.ConvolutionForward(shape, samples, input.All, weights.All, bias.All, output.All);
+            BitEqual(y, _device.Download(output), $"{shape}: output");
+            _device.ConvolutionBackwardInput(shape, samples, gradient.All, weights.All, inputGradient.All);
+            BitEqual(dx, _device.Download(inputGradient), $"{shape}: input gradient");
+            _device.ConvolutionBackwardWeights(shape, samples, input.All, gradient.All, weightsGradient.All, biasGradient.All);
+            BitEqual(dw, _device.Download(weightsGradient), $"{shape}: weights' gradient");
+            BitEqual(db, _device.Download(biasGradient), $"{shape}: bias' gradient");
+        }
+    }
+
+    [Test]
+    public void PoolsEqualTheReference()
+    {
+        foreach ((PoolShape shape, int samples) in new[] { (new PoolShape(4, 6, 3, 2), 2), (new PoolShape(5, 7, 1, 2), 1), (new PoolShape(6, 6, 2, 3), 2) })
+        {
+            float[] x = SampleRows.Values(samples * shape.InputLength, 7, wild: true), dy = TestDevices.Random(samples * shape.OutputLength, 8);
+            float[] y = new float[dy.Length], dx = new float[x.Length];
+            MaxPool.ForwardReference(shape, samples, x, y);
+            MaxPool.BackwardReference(shape, samples, x, y, dy, dx);
+            using DeviceBuffer input = _device.Upload(x), output = _device.Allocate(y.Length), gradient = _device.Upload(dy), inputGradient = _device.Upload(x);
+            _device.MaxPoolForward(shape, samples, input.All, output.All);
+            BitEqual(y, _device.Download(output), $"{shape}: output");
+            _device.MaxPoolBackward(shape, samples, input.All, output.All, gradient.All, inputGradient.All);
+            BitEqual(dx, _device.Download(inputGradient), $"{shape}: input gradient");
+        }
+    }
+
+    [Test]
+    public void ElementwiseOpsEqualTheReference()
+    {
+        foreach (int length in new[] { 0, 1, 7, 257 })
+        {
+            float[] values = SampleRows.Values(length, 9, wild: true), gradient = SampleRows.Values(length, 10, wild: true);
+            float[] rectified = [.. values], passed = [.. gradient];
+            Relu.ForwardReference(rectified);
+            Relu.BackwardReference(rectified, passed);
+            using DeviceBuffer x = _device.Upload(values), dx = _device.Upload(gradient);
+            _device.ReluForward(x.All);
+            _device.ReluBackward(x.All, dx.All);
+            BitEqual(rectified, _device.Download(x), "rectified");
+            BitEqual(passed, _device.Download(dx), "gradient");
+
+            float[] w = TestDevices.Random(length, 11), v = TestDevices.Random(length, 12), g = TestDevices.Random(length, 13);
+            using DeviceBuffer weights = _device.Upload(w), velocity = _device.Upload(v), slope = _device.Upload(g);
+            _device.SgdStep(weights.All, velocity.All, slope.All, 0.1f, 0.9f, 5e-4f);
+            SgdStep.Reference(w, v, g, 0.1f, 0.9f, 5e-4f);
+            BitEqual(w, _device.Download(weights), "weights");
+            BitEqual(v, _device.Download(velocity), "velocity");
+        }
+    }
+
+    [Test]
+    public void SoftmaxEqualsTheReference()
+    {
+        foreach ((int samples, int classes, float scale) in new[] { (1, 2, 1f), (5, 10, 3f), (33, 10, 40f), (3, 100, 100f) })
+        {
+            float[] logits = TestDevices.Random(samples * classes, 14, -scale, scale), expected = new float[logits.Length];
+            int[] labels = [.. Enumerable.Range(0, samples).Select(i => i * 7 % classes)];
+            float loss = SoftmaxCrossEntropy.Reference(logits, labels, classes, expected);
+            using DeviceBuffer x = _device.Upload(logits), dx = _device.Allocate(logits.Length), mean = _device.Allocate(1);
+            _device.SoftmaxCrossEntropy(x.All, labels, classes, dx.All, mean.All);
+            BitEqual(expected, _device.Download(dx), "gradient");
+            BitEqual([loss], _device.Download(mean), "loss");
+        }
+    }
+
+    [Test]
+    public void PassesOverRowsEqualTheReference()
+    {
+        foreach ((int n, int width) in new[] { (1, 5), (2, 33), (7, 100), (15, 4097), (16, 20_000), (45, 5000) }.Take(IsSlow ? 3 : 6))
+        {
+            foreach (bool wild in (bool[])[false, true])
+            {
+                int stride = width + 3;
+                float[] memory = SampleRows.Values(n * stride, 15, wild);
+                long[] offsets = [.. Enumerable.Range(0, n).Select(i => (long)(n - 1 - i) * stride)];
+                float[] weights = [.. Enumerable.Range(0, n).Select(i => i % 3 == 1 ? 0f : 0.25f * i)];
+                int keep = Math.Max(1, n / 2);
+                float[] sum = new float[width], median = new float[width], around = new float[width], sign = new float[width];
+                double[] distances = new double[n * n], found = new double[n * n];
+                WeightedSum.Reference(memory, offsets, weights, 3, sum);
+                CoordinateMedian.Reference(memory, offsets, median);
+                MeanAroundMedian.Reference(memory, offsets, keep, around);
+                SignMajority.Reference(memory, offsets, sign);
+                PairwiseSquaredDistances.Reference(memory, offsets, width, distances);
+
+                using DeviceBuffer buffer = _device.Upload(memory), output = _device.Allocate(width);
+                Rows Rows() => new(buffer.All, offsets, width);
+                string what = $"{n} rows of {width}{(wild ? ", wild" : "")}";
+                _device.WeightedSum(Rows(), weights, 3, output.All);
+                BitEqual(sum, _device.Download(output), $"{what}: weighted sum");
+                _device.CoordinateMedian(Rows(), output.All);
+                BitEqual(median, _device.Download(output), $"{what}: median");
+                _device.MeanAroundMedian(Rows(), keep, output.All);
+                BitEqual(around, _device.Download(output), $"{what}: mean around median");
+                _device.SignMajority(Rows(), output.All);
+                BitEqual(sign, _device.Download(output), $"{what}: sign majority");
+                _device.PairwiseSquaredDistances(Rows(), found);
+                BitEqual(distances, found, $"{what}: distances");
+            }
+        }
+    }
+
+    [TestCase(BallotKind.Sha256)]
+    [TestCase(BallotKind.Xxh128)]
+    public void BallotsEqualTheReference(BallotKind ballot)
+    {
+        foreach (int length in new[] { 1, 12, 13, 1024, 1025, 5000, 100_003 }.Take(IsSlow ? 3 : 7))
+        {
+            float[] vector = SampleRows.Values(length, 16, wild: false);
+            using CpuDevice cpu = new(1);
+            using DeviceBuffer here = cpu.Upload(vector), there = _device.Upload(vector);
+            BallotTree expected = new(cpu, ballot, length), found = new(_device, ballot, length);
+            Assert.That(found.Compute(there.All), Is.EqualTo(expected.Compute(here.All)), $"{length} floats");
+            Assert.That(found.Leaves.SequenceEqual(expected.Leaves), $"{length} floats: leaves");
+            vector[length / 2] = float.NaN;
+            _device.Write(vector, there.All);
+            Assert.That(found.Compute(there.All), Is.EqualTo(Ballot.Invalid), $"{length} floats, one NaN");
+        }
+    }
+
+    /// <summary>Twenty steps of training on the device and on the CPU end in the same weights.</summary>
+    [TestCase("lenet", 28, 2)]
+    [TestCase("mlp", 28, 3)]
+    [TestCase("softmax", 3, 2)]
+    public void TrainingEndsInTheSameWeights(string model, int side, int batch)
+    {
+        if (IsSlow && model != "softmax") return;
+        using CpuDevice cpu = new(2);
+        BitEqual(Train(cpu, model, side, batch), Train(_device, model, side, batch), model);
+    }
+
+    [Test]
+    public void ADeviceThatIsNotThereIsNamed()
+    {
+        DeviceException error = Assert.Throws<DeviceException>(() => IlgpuDevice.Open(kind, 99))!;
+        Assert.That(error.Message, Does.Contain("99").And.Contain(_device.Name.Split(' ')[0]));
+    }
+
+    private static float[] Train(Device device, string model, int side, int batch)
+    {
+        using Network network = Network.Create(model, device, side, side, 1, 10, batch);
+        float[] values = new float[network.ParameterCount];
+        network.Initialise(3, values);
+        using DeviceBuffer weights = device.Upload(values), velocity = device.Allocate(values.Length), payload = device.Allocate(network.PayloadLength);
+        for (int step = 0; step < 20; step++)
+        {
+            float[] images = TestDevices.Random(batch * side * side, (ulong)step);
+            int[] labels = [.. Enumerable.Range(0, batch).Select(i => (step + i) % 10)];
+            network.Gradient(weights.All, images, labels, payload.All);
+            device.SgdStep(weights.All, velocity.All, payload.All.Slice(0, network.ParameterCount), 0.05f, 0.9f, 1e-4f);
+        }
+
+        return device.Download(weights);
+    }
+}
