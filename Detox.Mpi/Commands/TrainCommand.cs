@@ -44,7 +44,7 @@ internal static class TrainCommand
         ExitCode RunRank(Communicator world)
         {
             TrainOptions options = Agreement.Reach(world, () => Resolve(read(), launcher, world.Size));
-            return TrainRun.Execute(world, options, shared: null, Environment.ProcessorCount);
+            return TrainRun.Execute(world, options, shared: null, Environment.ProcessorCount, launcher.LocalRank);
         }
 
         return (ExitCode)World.Run(launcher, launcher.Size, world => Speak(world, () => RunRank(world)), Console.Error);

@@ -1,4 +1,5 @@
 using Detox.Gpu.Devices;
+using Detox.Gpu.Devices.Cpu;
 using Detox.Gpu.Networks;
 using Detox.Mpi.Data;
 using Detox.Mpi.Groups;
@@ -26,6 +27,26 @@ internal sealed class NetworkGradient(Network network, Dataset training, SampleP
         int length = training.Shape.Length;
         for (int i = 0; i < _indices.Length; i++) _labels[i] = training.Read(_indices[i], _images.AsSpan(i * length, length));
         network.Gradient(weights, _images, _labels, payload);
+    }
+}
+
+/// <summary>Gradients of a device with memory of its own, for ranks whose weights and payloads are the host's.</summary>
+internal sealed class DeviceGradient(IGradientSource network, Device device, Network layout) : IGradientSource, IDisposable
+{
+    private readonly DeviceBuffer _weights = device.Allocate(layout.ParameterCount);
+    private readonly DeviceBuffer _payload = device.Allocate(layout.PayloadLength);
+
+    public void Compute(long step, int group, int attempt, View weights, View payload)
+    {
+        device.Write(CpuDevice.Floats(weights), _weights.All);
+        network.Compute(step, group, attempt, _weights.All, _payload.All);
+        device.Read(_payload.All, CpuDevice.Floats(payload));
+    }
+
+    public void Dispose()
+    {
+        _weights.Dispose();
+        _payload.Dispose();
     }
 }
 

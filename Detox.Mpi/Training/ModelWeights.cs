@@ -9,13 +9,13 @@ internal sealed class ModelWeights : IDisposable
 {
     private const int DigestFloats = 4;
     private readonly DeviceBuffer _buffer;
-    private readonly Memory<float> _message;
+    private readonly HostMirror _message;
 
     public ModelWeights(Device device, int length)
     {
         _buffer = device.Allocate(length + DigestFloats);
         View = _buffer.All.Slice(0, length);
-        _message = device.HostMemory(_buffer.All);
+        _message = new HostMirror(device, _buffer.All);
     }
 
     /// <summary>What the network reads.</summary>
@@ -29,11 +29,23 @@ internal sealed class ModelWeights : IDisposable
 
     private ref UInt128 Digest => ref MemoryMarshal.Cast<float, UInt128>(_message.Span[^DigestFloats..])[0];
 
-    /// <summary>Rank 0, before the broadcast.</summary>
-    public void Seal() => Digest = WeightsDigest.Xxh128(Values);
+    /// <summary>Rank 0, before the first broadcast: the host's weights go to the device.</summary>
+    public void Send() => _message.Send();
 
-    /// <summary>Every rank, after the broadcast: against the wire and the memory, not against an adversary.</summary>
-    public bool IsIntact() => Digest == WeightsDigest.Xxh128(Values);
+    /// <summary>Rank 0, before each broadcast: what is sent are the device's weights.</summary>
+    public void Seal()
+    {
+        _message.Fetch();
+        Digest = WeightsDigest.Xxh128(Values);
+    }
+
+    /// <summary>Every rank, after the broadcast: whether what arrived, and now goes to the device, is what was sent. It guards
+    /// against the wire and the memory, not against an adversary.</summary>
+    public bool Accept()
+    {
+        _message.Send();
+        return Digest == WeightsDigest.Xxh128(Values);
+    }
 
     public void Dispose() => _buffer.Dispose();
 }

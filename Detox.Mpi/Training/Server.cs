@@ -26,11 +26,10 @@ internal sealed class Server : IDisposable
     private readonly DeviceBuffer _rowBuffer;
     private readonly DeviceBuffer _aggregate;
     private readonly DeviceBuffer _velocity;
-    private readonly DeviceBuffer _scrap;
     private readonly Row[] _rows;
     private readonly Request?[] _arriving;
     private readonly Ballot[] _ballots;
-    private readonly Memory<float> _scrapMemory;
+    private readonly float[] _scrap;
     private readonly int _parameters;
     private readonly long[] _winnerOffsets;
 
@@ -77,13 +76,12 @@ internal sealed class Server : IDisposable
         for (int g = 0; g < _rows.Length; g++)
         {
             View view = _rowBuffer.All.Slice(g * stride, payloadLength);
-            _rows[g] = new Row(g, view, device.HostMemory(view), new byte[_tree.Leaves.Length]);
+            _rows[g] = new Row(g, view, new HostMirror(device, view), new byte[_tree.Leaves.Length]);
         }
 
         _aggregate = device.Allocate(payloadLength);
         _velocity = device.Allocate(parameters);
-        _scrap = device.Allocate(payloadLength);
-        _scrapMemory = device.HostMemory(_scrap.All);
+        _scrap = new float[payloadLength];
         _ballots = new Ballot[world.Size];
         _winnerOffsets = new long[groups.GroupCount];
     }
@@ -187,7 +185,6 @@ internal sealed class Server : IDisposable
         _rowBuffer.Dispose();
         _aggregate.Dispose();
         _velocity.Dispose();
-        _scrap.Dispose();
     }
 
     private void Elect(Row row)
@@ -219,6 +216,7 @@ internal sealed class Server : IDisposable
     private void Verify(Row row, int rank, int length)
     {
         if (rank != 0) _record.VectorBytes += length * (long)sizeof(float);
+        row.Mirror.Send();
         if (length == row.Memory.Length && _tree.Compute(row.View) == row.Majority)
         {
             row.IsVerified = true;
@@ -239,7 +237,7 @@ internal sealed class Server : IDisposable
     /// <summary>A vector that its sender announced and nobody wants still has to be taken off the wire.</summary>
     private void Discard(int rank)
     {
-        if (rank != 0) _record.VectorBytes += _world.Receive(_scrapMemory.Span, rank, Tag.Vector) * (long)sizeof(float);
+        if (rank != 0) _record.VectorBytes += _world.Receive(_scrap.AsSpan(), rank, Tag.Vector) * (long)sizeof(float);
     }
 
     /// <summary>The next holders of the majority ballot, one after another, until one sends what it voted for.</summary>
@@ -292,7 +290,7 @@ internal sealed class Server : IDisposable
             Ask(rank, Demand.SendLeaf, first);
             int start = first * BallotTree.LeafFloats, length = Math.Min(BallotTree.LeafFloats, row.Memory.Length - start);
             ReadOnlySpan<float> right = row.Memory.Span.Slice(start, length);
-            Span<float> wrong = _scrapMemory.Span[..length];
+            Span<float> wrong = _scrap.AsSpan(0, length);
             if (rank == 0) _worker.Leaf(first).Span.CopyTo(wrong);
             else _world.Receive(wrong, rank, Tag.Answer);
             int offset = MemoryMarshal.AsBytes(right).CommonPrefixLength(MemoryMarshal.AsBytes(wrong)) / sizeof(float);
@@ -322,13 +320,16 @@ internal sealed class Server : IDisposable
     }
 
     /// <summary>One group's place in this step.</summary>
-    private sealed class Row(int group, View view, Memory<float> memory, byte[] leaves)
+    private sealed class Row(int group, View view, HostMirror mirror, byte[] leaves)
     {
         public int Group { get; } = group;
 
         public View View { get; } = view;
 
-        public Memory<float> Memory { get; } = memory;
+        public HostMirror Mirror { get; } = mirror;
+
+        /// <summary>Where the vector is received.</summary>
+        public Memory<float> Memory => Mirror.Memory;
 
         /// <summary>The leaf digests of the verified vector.</summary>
         public byte[] Leaves { get; } = leaves;

@@ -1,3 +1,4 @@
+using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
 using Detox.Gpu.Networks;
 using Detox.Mpi.Data;
@@ -16,11 +17,13 @@ internal sealed class SharedParts : IDisposable
         Layout = null!;
         for (int i = 0; i < Math.Min(options.Threads!.Value, options.GroupCount); i++)
         {
-            CpuDevice device = new(1);
+            Device device = DeviceChoice.Open(options.Device, threads: 1, rank: i, localRank: i);
             _owned.Add(device);
             Layout = TrainRun.CreateNetwork(options, device, Data);
             _owned.Add(Layout);
-            networks.Add(new NetworkGradient(Layout, Data.Training, TrainRun.CreatePlan(options, Data)));
+            IGradientSource network = new NetworkGradient(Layout, Data.Training, TrainRun.CreatePlan(options, Data));
+            if (!device.SharesHostMemory) _owned.Add((IDisposable)(network = new DeviceGradient(network, device, Layout)));
+            networks.Add(network);
         }
 
         CpuDevice copier = new(1);

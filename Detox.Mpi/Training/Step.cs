@@ -36,7 +36,7 @@ internal sealed class Step(
         {
             world.Barrier();
             clock.Lap(Phase.Compute);
-            colluders.Conspire(_isByzantine, worker.Payload);
+            worker.EditPayload(payload => colluders.Conspire(_isByzantine, payload));
             world.Barrier();
             clock.Lap(Phase.Attack);
         }

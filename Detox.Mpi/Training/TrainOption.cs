@@ -54,7 +54,7 @@ public sealed record TrainOption(
             (o, s) => o with { WeightDecay = Number(s) }, o => Decimal(o.WeightDecay)),
         new("seed", "N", "seed of weights, groups, samples, placements and attacks (1)",
             (o, s) => o with { Seed = Unsigned(s) }, o => $"{o.Seed}"),
-        new("device", "DEVICE", "auto or cpu (auto)",
+        new("device", "DEVICE", "auto, cpu, cuda, opencl or simulator, as cuda:1, or a list for the ranks in turn (auto: cuda, else cpu)",
             (o, s) => o with { Device = s }, o => o.Device),
         new("threads", "N", "threads of a rank (the node's cores over its ranks, at least 1)",
             (o, s) => o with { Threads = Integer(s) }, o => $"{o.Threads}"),

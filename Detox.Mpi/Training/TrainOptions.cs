@@ -116,7 +116,7 @@ public sealed record TrainOptions
         Require(float.IsFinite(LearningRate) && LearningRate > 0, $"--learning-rate {LearningRate}: a positive number.");
         Require(Momentum is >= 0 and < 1, $"--momentum {Momentum}: at least 0 and below 1.");
         Require(float.IsFinite(WeightDecay) && WeightDecay >= 0, $"--weight-decay {WeightDecay}: 0 or more.");
-        Require(Device is "auto" or "cpu", $"--device {Device}: auto or cpu.");
+        if (DeviceChoice.Problem(Device) is { } wrongDevice) problems.Add(wrongDevice);
         Require(Network.Models.Contains(Model), $"--model {Model}: there is no such model; there are {string.Join(", ", Network.Models)}.");
         Require(Out.Length > 0, "--out: a folder's name.");
         Require(

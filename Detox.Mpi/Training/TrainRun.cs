@@ -34,7 +34,8 @@ internal sealed class TrainRun : IDisposable
         GroupTable groups,
         TrainOptions options,
         SharedParts? shared,
-        int nodeCores)
+        int nodeCores,
+        int localRank)
     {
         _world = world;
         _options = options;
@@ -45,7 +46,8 @@ internal sealed class TrainRun : IDisposable
         Attack attack = Attack.Parse(options.Attack);
         Placement placement = Placement.Create(options.Placement, groups, options.Byzantine!.Value, seed);
 
-        _device = Own(new CpuDevice(shared is null ? options.Threads!.Value : 1));
+        // In one process the shared gradients are computed where --device says, and the ranks only vote on them.
+        _device = Own(shared is null ? DeviceChoice.Open(options.Device, options.Threads!.Value, world.Rank, localRank) : new CpuDevice(1));
         Network? own = shared is null ? Own(CreateNetwork(options, _device, _data)) : null;
         IGradientSource gradients = shared?.Gradients.ForRank()
             ?? new NetworkGradient(own!, _data.Training, CreatePlan(options, _data));
@@ -58,11 +60,12 @@ internal sealed class TrainRun : IDisposable
         if (world.Rank == 0)
         {
             // The other ranks of the node sleep while rank 0 aggregates and evaluates: it may use all cores.
-            Device serverDevice = Own(new CpuDevice(Math.Max(nodeCores, options.Threads!.Value)));
+            Device serverDevice = _device.SharesHostMemory ? Own(new CpuDevice(Math.Max(nodeCores, options.Threads!.Value))) : _device;
             _server = Own(new Server(world, worker, groups, options, serverDevice, layout.ParameterCount, layout.PayloadLength, _record));
             _judge = Own(CreateNetwork(options, serverDevice, _data));
             _evaluation = new Evaluation(_judge, _data.Test);
             layout.Initialise(seed, _weights.Values);
+            _weights.Send();
         }
 
         _step = new Step(world, worker, _server, placement, attack, new Colluders(world, groups, attack), _record);
@@ -71,11 +74,12 @@ internal sealed class TrainRun : IDisposable
     /// <summary>Sets up and trains; the exit code is every rank's.</summary>
     /// <param name="shared">What the ranks of an in-process run have in common; null under MPI.</param>
     /// <param name="nodeCores">The processors that this process may use.</param>
-    public static ExitCode Execute(Communicator world, TrainOptions options, SharedParts? shared, int nodeCores)
+    /// <param name="localRank">This rank's number on its node, which the ranks share GPUs by.</param>
+    public static ExitCode Execute(Communicator world, TrainOptions options, SharedParts? shared, int nodeCores, int localRank = 0)
     {
         GroupTable groups = GroupTable.Create(options.Ranks!.Value, options.GroupSize, options.Seed);
         using Communicator groupWorld = world.Split(groups.GroupOf(world.Rank), world.Rank);
-        using TrainRun run = Agreement.Reach(world, () => new TrainRun(world, groupWorld, groups, options, shared, nodeCores));
+        using TrainRun run = Agreement.Reach(world, () => new TrainRun(world, groupWorld, groups, options, shared, nodeCores, localRank));
         using RunReport? report = Agreement.Reach(world, () => world.Rank == 0 ? run.OpenReport() : null);
         return run.Train(report);
     }
@@ -108,7 +112,7 @@ internal sealed class TrainRun : IDisposable
     {
         if (_server is not null) _weights.Seal();
         _world.Broadcast(_weights.Message, 0);
-        if (!_weights.IsIntact())
+        if (!_weights.Accept())
             throw new DetoxException(ExitCode.Unexpected, "The first weights arrived damaged: the wire or this node's memory is at fault.");
 
         report?.Started();

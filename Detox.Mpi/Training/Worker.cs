@@ -17,7 +17,8 @@ internal sealed class Worker : IDisposable
     private readonly int _groupNumber;
     private readonly IGradientSource _gradients;
     private readonly DeviceBuffer _payload;
-    private readonly Memory<float> _hostPayload;
+    private readonly HostMirror _hostPayload;
+    private readonly Device _device;
     private readonly BallotTree _tree;
     private readonly Attack _attack;
     private readonly ulong _seed;
@@ -27,6 +28,7 @@ internal sealed class Worker : IDisposable
     private bool _isByzantine;
     private bool _weightsDamaged;
     private bool _hasTurn;
+    private bool _isFetched;
     private long _weightsArrived = Stopwatch.GetTimestamp();
     private Declaration _declaration;
 
@@ -49,7 +51,8 @@ internal sealed class Worker : IDisposable
         _gradients = gradients;
         Weights = weights;
         _payload = device.Allocate(payloadLength);
-        _hostPayload = device.HostMemory(_payload.All);
+        _hostPayload = new HostMirror(device, _payload.All);
+        _device = device;
         _tree = new BallotTree(device, ballot, payloadLength);
         _attack = attack;
         _seed = seed;
@@ -59,14 +62,11 @@ internal sealed class Worker : IDisposable
 
     public ModelWeights Weights { get; }
 
-    /// <summary>The payload as this rank would send it.</summary>
-    public Memory<float> Payload => _hostPayload;
-
     /// <summary>The loss of this rank's part as it was computed, before any attack.</summary>
     public float HonestLoss { get; private set; }
 
     /// <summary>The vector that goes to rank 0: an attack may make it empty.</summary>
-    public Memory<float> Vector => _isByzantine ? _attack.Vector(_hostPayload) : _hostPayload;
+    public Memory<float> Vector => _isByzantine ? _attack.Vector(FetchedPayload()) : FetchedPayload();
 
     /// <summary>3. The gradient of the group's part. A rank whose weights are damaged has nothing to say in this step.</summary>
     public void ComputeGradient(long step, bool isByzantine)
@@ -84,6 +84,13 @@ internal sealed class Worker : IDisposable
 
         // The ballot belongs to the same turn, unless colluders have to speak with others first.
         if (_attack.NeedsHonestGradients) EndTurn();
+    }
+
+    /// <summary>4. Lets an attack read and change the payload as this rank would send it.</summary>
+    public void EditPayload(Action<Memory<float>> edit)
+    {
+        edit(FetchedPayload());
+        _hostPayload.Send();
     }
 
     /// <summary>5. The ballot, shown to the group. The lowest rank of the majority takes itself for the winner.</summary>
@@ -140,7 +147,8 @@ internal sealed class Worker : IDisposable
     public Memory<float> Leaf(int leaf)
     {
         int start = leaf * BallotTree.LeafFloats;
-        return _hostPayload.Slice(start, Math.Min(BallotTree.LeafFloats, _hostPayload.Length - start));
+        Memory<float> payload = FetchedPayload();
+        return payload.Slice(start, Math.Min(BallotTree.LeafFloats, payload.Length - start));
     }
 
     /// <summary>The part once more, for a void group; the ballot that rank 0 is told.</summary>
@@ -155,7 +163,7 @@ internal sealed class Worker : IDisposable
     /// <summary>8. After the broadcast: damaged weights make this rank abstain until it is sent good ones.</summary>
     public void CheckWeights()
     {
-        _weightsDamaged = !Weights.IsIntact();
+        _weightsDamaged = !Weights.Accept();
         _weightsArrived = Stopwatch.GetTimestamp();
     }
 
@@ -167,8 +175,19 @@ internal sealed class Worker : IDisposable
     private void Compute(int attempt)
     {
         _gradients.Compute(_step, _groupNumber, attempt, Weights.View, _payload.All);
-        HonestLoss = _hostPayload.Span[^1];
-        if (_isByzantine && !_attack.NeedsHonestGradients) _attack.Replace(_hostPayload.Span, AttackRandom());
+        _isFetched = false;
+        float loss = 0;
+        _device.Read(_payload.All.Slice(_payload.Length - 1, 1), new Span<float>(ref loss));
+        HonestLoss = loss;
+        if (_isByzantine && !_attack.NeedsHonestGradients) EditPayload(payload => _attack.Replace(payload.Span, AttackRandom()));
+    }
+
+    /// <summary>The payload on the host. Only a winner, an attack and a question of rank 0 need it there.</summary>
+    private Memory<float> FetchedPayload()
+    {
+        if (!_isFetched) _hostPayload.Fetch();
+        _isFetched = true;
+        return _hostPayload.Memory;
     }
 
     private void EndTurn()

@@ -23,7 +23,7 @@ public sealed class IlgpuTests(IlgpuKind kind)
     private bool IsSlow => kind == IlgpuKind.Simulator;
 
     [OneTimeSetUp]
-    public void Open() => _device = IlgpuDevice.Open(kind);
+    public void Open() => _device = IlgpuDevice.Open(kind, count => 0);
 
     [OneTimeTearDown]
     public void Close() => _device.Dispose();
@@ -192,7 +192,7 @@ public sealed class IlgpuTests(IlgpuKind kind)
     [Test]
     public void ADeviceThatIsNotThereIsNamed()
     {
-        DeviceException error = Assert.Throws<DeviceException>(() => IlgpuDevice.Open(kind, 99))!;
+        DeviceException error = Assert.Throws<DeviceException>(() => IlgpuDevice.Open(kind, count => 99))!;
         Assert.That(error.Message, Does.Contain("99").And.Contain(_device.Name.Split(' ')[0]));
     }
 

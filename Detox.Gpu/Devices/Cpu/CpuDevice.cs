@@ -27,6 +27,9 @@ public sealed unsafe partial class CpuDevice : Device
 
     public override Memory<float> HostMemory(View view) => ((CpuBuffer)view.Buffer).Slice(view.Offset, view.Length);
 
+    /// <summary>The floats of a view of any <see cref="CpuDevice"/>.</summary>
+    public static Span<float> Floats(View view) => ((CpuBuffer)view.Buffer).Slice(view.Offset, view.Length).Span;
+
     public override void Write(ReadOnlySpan<float> from, View to) => from.CopyTo(Span(to, from.Length));
 
     public override void Read(View from, Span<float> to) => Span(from, to.Length).CopyTo(to);

@@ -33,13 +33,15 @@ public sealed partial class IlgpuDevice : Device
 
     /// <summary>Opens the device of a kind and number; an error says what is missing and what to do.</summary>
     /// <exception cref="DeviceException">There is no such device here, or it lacks what the kernels need.</exception>
-    public static IlgpuDevice Open(IlgpuKind kind, int index = 0)
+    /// <param name="choose">Of so many devices, the number of the one to open.</param>
+    public static IlgpuDevice Open(IlgpuKind kind, Func<int, int> choose)
     {
         Context context = IlgpuDevices.CreateContext(kind);
         try
         {
             ILGPU.Runtime.Device[] devices = IlgpuDevices.Of(context, kind);
             if (devices.Length == 0) throw new DeviceException(IlgpuDevices.Missing(kind));
+            int index = choose(devices.Length);
             if (index < 0 || index >= devices.Length)
                 throw new DeviceException($"there is no {IlgpuDevices.NameOf(kind)} device {index}: this machine has {devices.Length}, from 0 ({string.Join(", ", devices.Select(device => device.Name))}).");
             return new IlgpuDevice(context, devices[index].CreateAccelerator(context));
@@ -49,6 +51,13 @@ public sealed partial class IlgpuDevice : Device
             context.Dispose();
             throw;
         }
+    }
+
+    /// <summary>The devices of a kind that this machine has.</summary>
+    public static IReadOnlyList<string> Names(IlgpuKind kind)
+    {
+        using Context context = IlgpuDevices.CreateContext(kind);
+        return [.. IlgpuDevices.Of(context, kind).Select(device => device.Name)];
     }
 
     public override DeviceBuffer Allocate(long length)
