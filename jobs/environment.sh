@@ -26,6 +26,15 @@ need_mpi() {
     fail "mpiexec of $family is missing: install $package (apt-get install $package), or load your cluster's module."
 }
 
+# OpenCL on the CPU runs the kernels of GPUs: installed where it is missing and we may; tests say so where they go without.
+need_opencl() {
+  ls /etc/OpenCL/vendors/*.icd > /dev/null 2>&1 && return
+  if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
+    echo "installing pocl-opencl-icd ..." >&2
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq pocl-opencl-icd > /dev/null
+  fi
+}
+
 # Prints the launcher of a family: Debian names them apart, elsewhere mpiexec says which it is.
 find_mpiexec() {
   command -v "mpiexec.$1" && return

@@ -8,6 +8,7 @@ source jobs/environment.sh
 need_dotnet
 need_mpi openmpi
 need_mpi mpich
+need_opencl
 
 publish
 results=$(mktemp -d)

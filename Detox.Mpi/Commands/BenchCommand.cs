@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Detox.Mpi.Reports;
+using Detox.Mpi.Training;
 using Spectre.Console;
 
 namespace Detox.Mpi.Commands;
@@ -20,18 +21,26 @@ internal static class BenchCommand
             HelpName = "N",
             DefaultValueFactory = _ => Environment.ProcessorCount == 1 ? [1] : [1, Environment.ProcessorCount],
         };
-        Command command = new("bench", "Time gradients, matrix products, rules and ballots on this machine.") { json, only, threads };
+        Option<string> device = new("--device")
+        {
+            Description = "cpu, cuda, opencl or simulator: a GPU is measured beside one CPU device with all threads, with the ratio",
+            HelpName = "DEVICE",
+            DefaultValueFactory = _ => "cpu",
+        };
+        Command command = new("bench", "Time gradients, matrix products, rules and ballots on this machine.") { json, only, threads, device };
         command.SetAction(parsed =>
         {
             int[] counts = parsed.GetValue(threads)!;
             if (counts.FirstOrDefault(n => n < 1, 1) is var bad and < 1)
                 throw new DetoxException(ExitCode.Usage, $"--threads {bad}: at least 1.");
-            return (int)Execute(parsed.GetValue(json), parsed.GetValue(only) ?? "", counts);
+            string choice = parsed.GetValue(device)!;
+            if (DeviceChoice.Problem(choice) is { } problem) throw new DetoxException(ExitCode.Usage, problem);
+            return (int)Execute(parsed.GetValue(json), parsed.GetValue(only) ?? "", counts, choice);
         });
         return command;
     }
 
-    private static ExitCode Execute(bool json, string only, int[] threads)
+    private static ExitCode Execute(bool json, string only, int[] threads, string device)
     {
         List<Measurement> measurements = [];
         Table table = new Table().Border(TableBorder.Simple)
@@ -40,10 +49,21 @@ internal static class BenchCommand
             .AddColumn(new TableColumn("median").RightAligned())
             .AddColumn(new TableColumn("GFLOP/s").RightAligned())
             .AddColumn(new TableColumn("GB/s").RightAligned());
-        foreach (Measurement m in Benchmarks.Run(only, threads))
+        Dictionary<string, double> cpuSeconds = [];
+        bool compares = device != "cpu";
+        if (compares)
+        {
+            // The CPU device first, with all its threads: what the other one is compared with.
+            foreach (Measurement m in Benchmarks.Run("cpu", only, [Environment.ProcessorCount])) cpuSeconds[m.Case] = m.Seconds;
+            table.AddColumn(new TableColumn("times the CPU's speed").RightAligned());
+        }
+
+        foreach (Measurement m in Benchmarks.Run(device, only, compares ? [1] : threads))
         {
             measurements.Add(m);
-            table.AddRow(m.Name, m.Case, m.Threads.ToString(CultureInfo.InvariantCulture), Time(m.Seconds), Rate(m.Gflops), Rate(m.BytesPerSecond / 1e9));
+            List<string> row = [m.Name, m.Case, m.Threads.ToString(CultureInfo.InvariantCulture), Time(m.Seconds), Rate(m.Gflops), Rate(m.BytesPerSecond / 1e9)];
+            if (compares) row.Add((cpuSeconds[m.Case] / m.Seconds).ToString("F3", CultureInfo.InvariantCulture));
+            table.AddRow([.. row]);
         }
 
         if (measurements.Count == 0)

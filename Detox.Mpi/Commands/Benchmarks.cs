@@ -2,9 +2,9 @@ using System.Diagnostics;
 using Detox.Gpu;
 using Detox.Gpu.Aggregation;
 using Detox.Gpu.Devices;
-using Detox.Gpu.Devices.Cpu;
 using Detox.Gpu.Digests;
 using Detox.Gpu.Networks;
+using Detox.Mpi.Training;
 
 namespace Detox.Mpi.Commands;
 
@@ -26,36 +26,36 @@ internal static class Benchmarks
     public static IReadOnlyList<string> Names { get; } = ["gradient", "gemm", "rule", "ballot"];
 
     /// <summary>Every measurement whose name begins with <paramref name="only"/>, one after another.</summary>
-    public static IEnumerable<Measurement> Run(string only, IReadOnlyList<int> threadCounts)
+    public static IEnumerable<Measurement> Run(string choice, string only, IReadOnlyList<int> threadCounts)
     {
         bool Wanted(string name) => name.StartsWith(only, StringComparison.Ordinal);
         foreach (int threads in threadCounts)
         {
-            using CpuDevice device = new(threads);
+            using Device device = DeviceChoice.Open(choice, threads, rank: 0, localRank: 0);
             if (Wanted("gradient"))
             {
-                yield return Gradient(device, "mlp", 32);
-                yield return Gradient(device, "lenet", 32);
-                yield return Gradient(device, "lenet", 96);
+                yield return Gradient(device, threads, "mlp", 32);
+                yield return Gradient(device, threads, "lenet", 32);
+                yield return Gradient(device, threads, "lenet", 96);
             }
 
-            if (Wanted("gemm")) yield return Gemm(device);
+            if (Wanted("gemm")) yield return Gemm(device, threads);
             if (Wanted("rule"))
             {
                 foreach (int n in (int[])[15, 45])
                     foreach (string rule in (string[])["mean", "median", "geometric-median", "multi-krum", "bulyan"])
-                        yield return Rule(device, rule, n);
+                        yield return Rule(device, threads, rule, n);
             }
 
             if (Wanted("ballot"))
             {
                 foreach (BallotKind kind in Enum.GetValues<BallotKind>())
-                    yield return Ballot(device, kind, 431_080);
+                    yield return Ballot(device, threads, kind, 431_080);
             }
         }
     }
 
-    private static Measurement Gradient(CpuDevice device, string model, int batch)
+    private static Measurement Gradient(Device device, int threads, string model, int batch)
     {
         using Network network = Network.Create(model, device, 28, 28, 1, 10, batch);
         using DeviceBuffer weights = device.Allocate(network.ParameterCount);
@@ -67,49 +67,59 @@ internal static class Benchmarks
         SeededRandom random = new(1);
         foreach (ref float pixel in images.AsSpan()) pixel = random.NextFloat(-1, 1);
         foreach (ref int label in labels.AsSpan()) label = random.NextInt(network.Classes);
-        double seconds = Median(() => network.Gradient(weights.All, images, labels, payload.All));
-        return new Measurement("gradient", $"{model} batch {batch}", device.Threads, seconds, network.GradientFlops(batch) / seconds / 1e9, null);
+        double seconds = Median(device, payload, () => network.Gradient(weights.All, images, labels, payload.All));
+        return new Measurement("gradient", $"{model} batch {batch}", threads, seconds, network.GradientFlops(batch) / seconds / 1e9, null);
     }
 
-    private static Measurement Gemm(CpuDevice device)
+    private static Measurement Gemm(Device device, int threads)
     {
         const int n = GemmSize;
         using DeviceBuffer a = Random(device, n * n), b = Random(device, n * n), c = device.Allocate(n * n);
-        double seconds = Median(() => device.MatrixMultiply(n, n, n, a.All, b.All, c.All));
-        return new Measurement("gemm", $"{n} x {n} x {n}", device.Threads, seconds, 2.0 * n * n * n / seconds / 1e9, null);
+        double seconds = Median(device, c, () => device.MatrixMultiply(n, n, n, a.All, b.All, c.All));
+        return new Measurement("gemm", $"{n} x {n} x {n}", threads, seconds, 2.0 * n * n * n / seconds / 1e9, null);
     }
 
-    private static Measurement Rule(CpuDevice device, string name, int n)
+    private static Measurement Rule(Device device, int threads, string name, int n)
     {
         // As many wrong rows as bulyan can stand, so that all rules are told the same f.
         int f = (n - 3) / 4;
         using AggregationRule rule = AggregationRule.Parse(name, f);
         using DeviceBuffer rows = Random(device, (long)n * RuleWidth), output = device.Allocate(RuleWidth);
         long[] offsets = [.. Enumerable.Range(0, n).Select(i => (long)i * RuleWidth)];
-        double seconds = Median(() => rule.Aggregate(device, new Rows(rows.All, offsets, RuleWidth), output.All));
-        return new Measurement("rule", $"{name} n={n} d={RuleWidth}", device.Threads, seconds, null, (double)n * RuleWidth * sizeof(float) / seconds);
+        double seconds = Median(device, output, () => rule.Aggregate(device, new Rows(rows.All, offsets, RuleWidth), output.All));
+        return new Measurement("rule", $"{name} n={n} d={RuleWidth}", threads, seconds, null, (double)n * RuleWidth * sizeof(float) / seconds);
     }
 
-    private static Measurement Ballot(CpuDevice device, BallotKind kind, int length)
+    private static Measurement Ballot(Device device, int threads, BallotKind kind, int length)
     {
         using DeviceBuffer vector = Random(device, length);
         BallotTree tree = new(device, kind, length);
-        double seconds = Median(() => tree.Compute(vector.All));
-        return new Measurement("ballot", $"{kind.ToString().ToLowerInvariant()} d={length}", device.Threads, seconds, null, (double)length * sizeof(float) / seconds);
+        double seconds = Median(device, vector, () => tree.Compute(vector.All));
+        return new Measurement("ballot", $"{kind.ToString().ToLowerInvariant()} d={length}", threads, seconds, null, (double)length * sizeof(float) / seconds);
     }
 
     private static DeviceBuffer Random(Device device, long length)
     {
         DeviceBuffer buffer = device.Allocate(length);
         SeededRandom random = new(1, (ulong)length);
-        foreach (ref float value in device.HostMemory(buffer.All).Span) value = random.NextFloat(-1, 1);
+        float[] values = new float[length];
+        foreach (ref float value in values.AsSpan()) value = random.NextFloat(-1, 1);
+        device.Write(values, buffer.All);
         return buffer;
     }
 
-    private static double Median(Action work)
+    /// <param name="result">What the work writes, or anything of the device: reading one float of it waits for the work.</param>
+    private static double Median(Device device, DeviceBuffer result, Action work)
     {
+        float[] one = new float[1];
+        void WorkAndWait()
+        {
+            work();
+            device.Read(result.All.Slice(0, 1), one);
+        }
+
         long start = Stopwatch.GetTimestamp();
-        do work();
+        do WorkAndWait();
         while (Stopwatch.GetElapsedTime(start).TotalSeconds < WarmSeconds);
 
         List<double> seconds = [];
@@ -117,7 +127,7 @@ internal static class Benchmarks
         while (seconds.Count < FewestRuns || Stopwatch.GetElapsedTime(start).TotalSeconds < MeasureSeconds)
         {
             long before = Stopwatch.GetTimestamp();
-            work();
+            WorkAndWait();
             seconds.Add(Stopwatch.GetElapsedTime(before).TotalSeconds);
         }
 

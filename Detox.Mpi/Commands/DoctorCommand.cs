@@ -1,6 +1,8 @@
 using System.CommandLine;
 using Detox.Gpu.Devices.Cpu;
+using Detox.Gpu.Devices.Ilgpu;
 using Detox.Mpi.Messaging;
+using Detox.Mpi.Training;
 
 namespace Detox.Mpi.Commands;
 
@@ -19,7 +21,11 @@ internal static class DoctorCommand
         Section("processor");
         using (CpuDevice cpu = new(Environment.ProcessorCount)) Line("device", cpu.Name);
         Line("memory", $"{GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 1e9:F1} GB");
-        Line("--device auto", "cpu");
+        Line("--device auto", DeviceChoice.HasCuda() ? "cuda" : "cpu");
+
+        Section("GPUs");
+        foreach (IlgpuKind kind in (IlgpuKind[])[IlgpuKind.Cuda, IlgpuKind.OpenCl])
+            foreach ((string name, string found) in IlgpuDevice.Find(kind)) Line(name, found);
 
         Section("MPI libraries");
         foreach (FoundLibrary library in MpiProbe.Libraries())

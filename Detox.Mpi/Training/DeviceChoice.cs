@@ -51,6 +51,6 @@ internal static class DeviceChoice
     {
         if (!NativeLibrary.TryLoad("libcuda.so.1", out nint driver)) return false;
         NativeLibrary.Free(driver);
-        return IlgpuDevice.Names(IlgpuKind.Cuda).Count > 0;
+        return IlgpuDevice.Count(IlgpuKind.Cuda) > 0;
     }
 }

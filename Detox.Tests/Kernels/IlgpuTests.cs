@@ -15,6 +15,7 @@ namespace Detox.Tests.Kernels;
 /// the simulator takes the smallest shapes only; CUDA runs where a GPU is and is said to be missing where none is.</summary>
 [TestFixture(IlgpuKind.OpenCl)]
 [TestFixture(IlgpuKind.Simulator)]
+[TestFixture(IlgpuKind.Cuda)]
 [NonParallelizable]
 public sealed class IlgpuTests(IlgpuKind kind)
 {
@@ -23,10 +24,14 @@ public sealed class IlgpuTests(IlgpuKind kind)
     private bool IsSlow => kind == IlgpuKind.Simulator;
 
     [OneTimeSetUp]
-    public void Open() => _device = IlgpuDevice.Open(kind, count => 0);
+    public void Open()
+    {
+        OpenCl.Require(kind);
+        _device = IlgpuDevice.Open(kind, count => 0);
+    }
 
     [OneTimeTearDown]
-    public void Close() => _device.Dispose();
+    public void Close() => _device?.Dispose();
 
     [Test]
     public void ConvolutionsEqualTheReference()

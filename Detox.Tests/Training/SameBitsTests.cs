@@ -1,3 +1,5 @@
+using Detox.Gpu.Devices.Ilgpu;
+using Detox.Tests.Kernels;
 using Detox.Tests.Messaging;
 using Detox.Tests.Programs;
 using NUnit.Framework;
@@ -56,6 +58,25 @@ public sealed class SameBitsTests
     [TestCase(MpiRunner.Mpich)]
     public void TwoThreadsARankChangeNoBit(string launcher)
         => Assert.That(DetoxProgram.Train(launcher, 9, _runs[0].Options + " --threads 2").Weights, Is.EqualTo(InProcess(_runs[0].Options)));
+
+    [TestCase(null, "opencl", "lenet")]
+    [TestCase(MpiRunner.OpenMpi, "opencl", "lenet")]
+    [TestCase(MpiRunner.OpenMpi, "cpu,opencl,opencl", "mlp")]
+    [TestCase(MpiRunner.Mpich, "opencl,cpu,cpu,cpu", "silent")]
+    [TestCase(MpiRunner.Mpich, "opencl,cpu", "alie")]
+    public void EveryDeviceEndsInTheSameBits(string? launcher, string devices, string run)
+    {
+        OpenCl.Require(IlgpuKind.OpenCl);
+        string options = Array.Find(_runs, named => named.Model == run).Options;
+        Assert.That(DetoxProgram.Train(launcher, 9, $"{options} --device {devices}").Weights, Is.EqualTo(InProcess(options)));
+    }
+
+    [Test]
+    public void TheSimulatorEndsInTheSameBits()
+    {
+        const string tiny = "--model softmax --batch 1 --steps 2 --evaluate-every 0";
+        Assert.That(DetoxProgram.Train(null, 3, $"{tiny} --device simulator").Weights, Is.EqualTo(DetoxProgram.Train(null, 3, tiny).Weights));
+    }
 
     [TestCase(MpiRunner.OpenMpi)]
     [TestCase(MpiRunner.Mpich)]

@@ -53,11 +53,29 @@ public sealed partial class IlgpuDevice : Device
         }
     }
 
-    /// <summary>The devices of a kind that this machine has.</summary>
-    public static IReadOnlyList<string> Names(IlgpuKind kind)
+    /// <summary>The devices of a kind that this machine has: what --device calls each, and what it is; or why there is none.</summary>
+    public static IReadOnlyList<(string Name, string Found)> Find(IlgpuKind kind)
+    {
+        string name = IlgpuDevices.NameOf(kind);
+        try
+        {
+            using Context context = IlgpuDevices.CreateContext(kind, out IReadOnlyList<string> leftOut);
+            ILGPU.Runtime.Device[] devices = IlgpuDevices.Of(context, kind);
+            List<(string, string)> found = [.. devices.Select((device, i) => ($"{name}:{i}", $"{device.Name}, {device.MemorySize / 1e9:F1} GB"))];
+            found.AddRange(leftOut.Select(reason => (name, reason)));
+            return found.Count > 0 ? found : [(name, IlgpuDevices.Missing(kind))];
+        }
+        catch (Exception error) when (error is NotSupportedException or DllNotFoundException or AcceleratorException)
+        {
+            return [(name, $"{IlgpuDevices.Missing(kind)} ({error.Message})")];
+        }
+    }
+
+    /// <summary>How many devices of a kind this machine has.</summary>
+    public static int Count(IlgpuKind kind)
     {
         using Context context = IlgpuDevices.CreateContext(kind);
-        return [.. IlgpuDevices.Of(context, kind).Select(device => device.Name)];
+        return IlgpuDevices.Of(context, kind).Length;
     }
 
     public override DeviceBuffer Allocate(long length)

@@ -54,14 +54,19 @@ internal static partial class IlgpuDevices
         return [.. context.Devices.Where(device => device.AcceleratorType == type)];
     }
 
-    public static Context CreateContext(IlgpuKind kind)
+    public static Context CreateContext(IlgpuKind kind) => CreateContext(kind, out _);
+
+    /// <param name="leftOut">Devices that lack what the kernels need, and what that is.</param>
+    public static Context CreateContext(IlgpuKind kind, out IReadOnlyList<string> leftOut)
     {
+        List<string> refused = [];
+        leftOut = refused;
         Context.Builder builder = Context.Create().Optimize(OptimizationLevel.O2).Math(MathMode.Default);
         Portable.Register(builder);
         builder = kind switch
         {
             IlgpuKind.Cuda => builder.Cuda(),
-            IlgpuKind.OpenCl => builder.OpenCL(Accept),
+            IlgpuKind.OpenCl => builder.OpenCL(device => Accept(device, refused)),
             _ => builder.CPU(CPUDeviceKind.Default),
         };
         return builder.ToContext();
@@ -69,10 +74,15 @@ internal static partial class IlgpuDevices
 
     /// <summary>ILGPU leaves out devices that do not report a generic address space. Of its kernels' pointers all lead to
     /// global memory where no shared memory is used, and PoCL is told so.</summary>
-    private static bool Accept(CLDevice device)
+    private static bool Accept(CLDevice device, List<string> refused)
     {
         if (device.Capabilities.GenericAddressSpace) return true;
-        if (!device.PlatformName.Contains("Portable Computing Language", StringComparison.Ordinal)) return false;
+        if (!device.PlatformName.Contains("Portable Computing Language", StringComparison.Ordinal))
+        {
+            refused.Add($"{device.Name} is left out: its driver has no generic address space (OpenCL C {device.CVersion}); a newer driver may have it");
+            return false;
+        }
+
         typeof(CLCapabilityContext).GetProperty(nameof(CLCapabilityContext.GenericAddressSpace))!
             .GetSetMethod(nonPublic: true)!.Invoke(device.Capabilities, [true]);
         _ = SetEnvironment("POCL_EXTRA_BUILD_FLAGS", "-D__generic=__global", 0);
