@@ -11,15 +11,17 @@ internal static partial class ConvolutionBackwardInput
         int channel = at % shape.Channels, pixel = at / shape.Channels;
         int x = (pixel % shape.Width) + shape.Padding, y = (pixel / shape.Width % shape.Height) + shape.Padding;
         int sample = pixel / shape.Width / shape.Height;
+        int firstY = First(y, shape), firstX = First(x, shape);
+        int lastY = y / shape.Stride, lastX = x / shape.Stride;
+        if (lastY >= shape.OutputHeight) lastY = shape.OutputHeight - 1;
+        if (lastX >= shape.OutputWidth) lastX = shape.OutputWidth - 1;
         float total = 0;
-        for (int oy = 0; oy < shape.OutputHeight; oy++)
+        for (int oy = firstY; oy <= lastY; oy++)
         {
             int row = y - (oy * shape.Stride);
-            if (row < 0 || row >= shape.Kernel) continue;
-            for (int ox = 0; ox < shape.OutputWidth; ox++)
+            for (int ox = firstX; ox <= lastX; ox++)
             {
                 int column = x - (ox * shape.Stride);
-                if (column < 0 || column >= shape.Kernel) continue;
                 int gradient = ((sample * shape.Positions) + (oy * shape.OutputWidth) + ox) * shape.Outputs;
                 int weight = ((((row * shape.Kernel) + column) * shape.Channels) + channel) * shape.Outputs;
                 float sum = 0;
@@ -29,5 +31,12 @@ internal static partial class ConvolutionBackwardInput
         }
 
         inputGradient[at] = total;
+    }
+
+    /// <summary>The first output row (or column) whose kernel reaches a row of the padded image.</summary>
+    private static int First(int place, ConvolutionShape shape)
+    {
+        int before = place - shape.Kernel + shape.Stride;
+        return before < 0 ? 0 : before / shape.Stride;
     }
 }

@@ -11,13 +11,25 @@ internal static partial class ConvolutionBackwardWeights
         int n = at % shape.Outputs, tap = at / shape.Outputs % shape.Taps, start = at / shape.Outputs / shape.Taps * Chunk;
         int end = start + Chunk;
         if (end > positions) end = positions;
+        int channel = tap % shape.Channels, column = tap / shape.Channels % shape.Kernel, row = tap / shape.Channels / shape.Kernel;
+
+        // The place of the first position; then position after position, without another division.
+        int ox = start % shape.OutputWidth, oy = start / shape.OutputWidth % shape.OutputHeight;
+        int image = start / shape.Positions * shape.InputLength, gradient = (start * shape.Outputs) + n;
         float sum = 0;
-        for (int p = start; p < end; p++)
+        for (int p = start; p < end; p++, gradient += shape.Outputs)
         {
-            int index = Patch.Index(shape, p % shape.Positions, tap);
+            int y = (oy * shape.Stride) + row - shape.Padding, x = (ox * shape.Stride) + column - shape.Padding;
             float pixel = 0;
-            if (index >= 0) pixel = input[(p / shape.Positions * shape.InputLength) + index];
-            sum = Portable.Fma(pixel, outputGradient[(p * shape.Outputs) + n], sum);
+            if (y >= 0 & y < shape.Height & x >= 0 & x < shape.Width) pixel = input[image + (((y * shape.Width) + x) * shape.Channels) + channel];
+            sum = Portable.Fma(pixel, outputGradient[gradient], sum);
+            ox++;
+            if (ox < shape.OutputWidth) continue;
+            ox = 0;
+            oy++;
+            if (oy < shape.OutputHeight) continue;
+            oy = 0;
+            image += shape.InputLength;
         }
 
         sums[at] = sum;

@@ -14,7 +14,7 @@ public sealed partial class IlgpuDevice
         Expect(output, (long)samples * shape.OutputLength, nameof(output));
         if (output.Length == 0) return;
         Kernel(nameof(ConvolutionForward), () => _accelerator.LoadAutoGroupedKernel<Index1D, ConvolutionShape, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, ArrayView<float>>(Kernels.ConvolutionForward.Kernel))(
-            _stream, Threads(output.Length), shape, Pointer(input), Pointer(weights), Pointer(bias ?? weights), bias is null ? 0 : 1, Pointer(output));
+            _stream, Threads((long)samples * shape.Positions * Kernels.ConvolutionForward.Tiles(shape)), shape, Pointer(input), Pointer(weights), Pointer(bias ?? weights), bias is null ? 0 : 1, Pointer(output));
     }
 
     public override void ConvolutionBackwardInput(in ConvolutionShape shape, int samples, View outputGradient, View weights, View inputGradient)
