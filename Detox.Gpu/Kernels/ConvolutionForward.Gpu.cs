@@ -16,8 +16,11 @@ internal static partial class ConvolutionForward
     {
         int outputs = shape.Outputs, channels = shape.Channels, last = outputs - 1;
         int tiles = (outputs + Tile - 1) / Tile;
-        int n0 = at % tiles * Tile, row = at / tiles, position = row % shape.Positions;
-        int n1 = n0 + 1 < last ? n0 + 1 : last, n2 = n0 + 2 < last ? n0 + 2 : last, n3 = n0 + 3 < last ? n0 + 3 : last;
+        int n0 = at % tiles, row = at / tiles, position = row % shape.Positions;
+
+        // A tile's outputs lie apart, so that neighbouring threads read neighbouring weights.
+        int n1 = n0 + tiles < last ? n0 + tiles : last, n2 = n0 + (2 * tiles) < last ? n0 + (2 * tiles) : last;
+        int n3 = n0 + (3 * tiles) < last ? n0 + (3 * tiles) : last;
         int image = row / shape.Positions * shape.InputLength;
         int top = (position / shape.OutputWidth * shape.Stride) - shape.Padding, left = (position % shape.OutputWidth * shape.Stride) - shape.Padding;
         float sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
