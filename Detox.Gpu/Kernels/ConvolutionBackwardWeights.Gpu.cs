@@ -4,35 +4,57 @@ namespace Detox.Gpu.Kernels;
 
 internal static partial class ConvolutionBackwardWeights
 {
-    /// <summary>One thread a weight and chunk: sums holds the chunks' gradients one after another.</summary>
+    /// <summary>A batch is a chunk of positions: the product of its turned patches and its output gradients. A row is a tap, a
+    /// term is a position; sums holds the chunks' gradients one after another.</summary>
     internal static void ChunkKernel(
-        Index1D at, ConvolutionShape shape, int positions, ArrayView<float> input, ArrayView<float> outputGradient, ArrayView<float> sums)
+        ConvolutionShape shape, int positions, ArrayView<float> input, ArrayView<float> outputGradient, ArrayView<float> sums)
     {
-        int n = at % shape.Outputs, tap = at / shape.Outputs % shape.Taps, start = at / shape.Outputs / shape.Taps * Chunk;
-        int end = start + Chunk;
-        if (end > positions) end = positions;
-        int channel = tap % shape.Channels, column = tap / shape.Channels % shape.Kernel, row = tap / shape.Channels / shape.Kernel;
+        int start = Grid.IdxZ * Chunk, terms = positions - start;
+        if (terms > Chunk) terms = Chunk;
+        TiledProduct.Run(
+            new TurnedPatches(shape, input, start),
+            new TiledProduct.Strided(outputGradient, start * shape.Outputs, shape.Outputs),
+            new TiledProduct.Rowwise(sums, Grid.IdxZ * shape.WeightLength, shape.Outputs),
+            shape.Taps,
+            shape.Outputs,
+            terms);
+    }
 
-        // The place of the first position; then position after position, without another division.
-        int ox = start % shape.OutputWidth, oy = start / shape.OutputWidth % shape.OutputHeight;
-        int image = start / shape.Positions * shape.InputLength, gradient = (start * shape.Outputs) + n;
-        float sum = 0;
-        for (int p = start; p < end; p++, gradient += shape.Outputs)
+    /// <summary>The pixels under a tap of one position after another.</summary>
+    private struct TurnedPatches(ConvolutionShape shape, ArrayView<float> input, int start) : IFactors
+    {
+        private int _image, _x, _y, _left, _endX, _endY, _top;
+
+        public void Begin(int index)
         {
-            int y = (oy * shape.Stride) + row - shape.Padding, x = (ox * shape.Stride) + column - shape.Padding;
-            float pixel = 0;
-            if (y >= 0 & y < shape.Height & x >= 0 & x < shape.Width) pixel = input[image + (((y * shape.Width) + x) * shape.Channels) + channel];
-            sum = Portable.Fma(pixel, outputGradient[gradient], sum);
-            ox++;
-            if (ox < shape.OutputWidth) continue;
-            ox = 0;
-            oy++;
-            if (oy < shape.OutputHeight) continue;
-            oy = 0;
-            image += shape.InputLength;
+            int channel = index % shape.Channels, column = index / shape.Channels % shape.Kernel, row = index / shape.Channels / shape.Kernel;
+            int position = start % shape.Positions;
+            _image = (start / shape.Positions * shape.InputLength) + channel;
+            _left = column - shape.Padding;
+            _top = row - shape.Padding;
+            _x = (position % shape.OutputWidth * shape.Stride) + _left;
+            _y = (position / shape.OutputWidth * shape.Stride) + _top;
+            _endX = _left + (shape.OutputWidth * shape.Stride);
+            _endY = _top + (shape.OutputHeight * shape.Stride);
         }
 
-        sums[at] = sum;
+        public float Next()
+        {
+            float pixel = 0;
+            if (_y >= 0 & _y < shape.Height & _x >= 0 & _x < shape.Width) pixel = input[_image + (((_y * shape.Width) + _x) * shape.Channels)];
+            _x += shape.Stride;
+            if (_x < _endX) return pixel;
+            _x = _left;
+            _y += shape.Stride;
+            if (_y < _endY) return pixel;
+            _y = _top;
+            _image += shape.InputLength;
+            return pixel;
+        }
+
+        public readonly void Skip(int factors)
+        {
+        }
     }
 
     /// <summary>One thread an output and chunk.</summary>

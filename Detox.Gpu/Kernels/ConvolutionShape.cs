@@ -21,6 +21,9 @@ public readonly record struct ConvolutionShape(int Height, int Width, int Channe
 
     public int WeightLength => Taps * Outputs;
 
+    /// <summary>Whether every output sees all of the image: a fully connected layer.</summary>
+    internal bool IsDense => Positions == 1 && Padding == 0 && Taps == InputLength;
+
     internal int PaddedWidth => Width + (2 * Padding);
 
     internal int PaddedLength => (Height + (2 * Padding)) * PaddedWidth * Channels;

@@ -7,12 +7,11 @@ internal static partial class LeafDigests
     /// <summary>The round constants of SHA-256: the first 32 bits of the fractional parts of the cube roots of the first 64 primes.</summary>
     public static uint[] Sha256Constants { get; } = CubeRoots();
 
-    /// <summary>One thread a leaf: SHA-256 of its floats, and 1 where one of them is not finite.</summary>
+    /// <summary>One thread a leaf: SHA-256 of its floats, and 1 where one of them is not finite. A block's words live in registers.</summary>
     /// <remarks>A float's four bytes, little end first, are one big-endian word of the message, turned round.</remarks>
     internal static void Sha256Kernel(
         Index1D leaf, ArrayView<float> vector, int leafFloats, ArrayView<uint> constants, ArrayView<uint> digests, ArrayView<int> notFinite)
     {
-        ArrayView<uint> w = LocalMemory.Allocate<uint>(16);
         long start = (long)(int)leaf * leafFloats;
         int count = leafFloats;
         if (start + count > vector.Length) count = (int)(vector.Length - start);
@@ -23,43 +22,58 @@ internal static partial class LeafDigests
         int words = (count + 3 + 15) / 16 * 16;
         for (int block = 0; block < words; block += 16)
         {
-            for (int i = 0; i < 16; i++)
-            {
-                int at = block + i;
-                uint word = 0;
-                if (at < count)
-                {
-                    float value = vector[start + at];
-                    if (!Portable.IsFinite(value)) broken = 1;
-                    word = Turned((int)Interop.FloatAsInt(value));
-                }
-
-                if (at == count) word = 0x80000000;
-                if (at == words - 1) word = (uint)count * 32;
-                w[i] = word;
-            }
-
+            uint w0 = Word(vector, start, block, count, words, ref broken);
+            uint w1 = Word(vector, start, block + 1, count, words, ref broken);
+            uint w2 = Word(vector, start, block + 2, count, words, ref broken);
+            uint w3 = Word(vector, start, block + 3, count, words, ref broken);
+            uint w4 = Word(vector, start, block + 4, count, words, ref broken);
+            uint w5 = Word(vector, start, block + 5, count, words, ref broken);
+            uint w6 = Word(vector, start, block + 6, count, words, ref broken);
+            uint w7 = Word(vector, start, block + 7, count, words, ref broken);
+            uint w8 = Word(vector, start, block + 8, count, words, ref broken);
+            uint w9 = Word(vector, start, block + 9, count, words, ref broken);
+            uint w10 = Word(vector, start, block + 10, count, words, ref broken);
+            uint w11 = Word(vector, start, block + 11, count, words, ref broken);
+            uint w12 = Word(vector, start, block + 12, count, words, ref broken);
+            uint w13 = Word(vector, start, block + 13, count, words, ref broken);
+            uint w14 = Word(vector, start, block + 14, count, words, ref broken);
+            uint w15 = Word(vector, start, block + 15, count, words, ref broken);
             uint a = h0, b = h1, c = h2, d = h3, e = h4, f = h5, g = h6, h = h7;
-            for (int round = 0; round < 64; round++)
+            for (int round = 0; round < 64; round += 16)
             {
-                if (round >= 16)
-                {
-                    uint before = w[(round + 1) & 15], last = w[(round + 14) & 15];
-                    uint s0 = Rotated(before, 7) ^ Rotated(before, 18) ^ (before >> 3);
-                    uint s1 = Rotated(last, 17) ^ Rotated(last, 19) ^ (last >> 10);
-                    w[round & 15] = w[round & 15] + s0 + w[(round + 9) & 15] + s1;
-                }
-
-                uint t1 = h + (Rotated(e, 6) ^ Rotated(e, 11) ^ Rotated(e, 25)) + ((e & f) ^ (~e & g)) + constants[round] + w[round & 15];
-                uint t2 = (Rotated(a, 2) ^ Rotated(a, 13) ^ Rotated(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
-                h = g;
-                g = f;
-                f = e;
-                e = d + t1;
-                d = c;
-                c = b;
-                b = a;
-                a = t1 + t2;
+                Round(a, b, c, ref d, e, f, g, ref h, constants[round] + w0);
+                Round(h, a, b, ref c, d, e, f, ref g, constants[round + 1] + w1);
+                Round(g, h, a, ref b, c, d, e, ref f, constants[round + 2] + w2);
+                Round(f, g, h, ref a, b, c, d, ref e, constants[round + 3] + w3);
+                Round(e, f, g, ref h, a, b, c, ref d, constants[round + 4] + w4);
+                Round(d, e, f, ref g, h, a, b, ref c, constants[round + 5] + w5);
+                Round(c, d, e, ref f, g, h, a, ref b, constants[round + 6] + w6);
+                Round(b, c, d, ref e, f, g, h, ref a, constants[round + 7] + w7);
+                Round(a, b, c, ref d, e, f, g, ref h, constants[round + 8] + w8);
+                Round(h, a, b, ref c, d, e, f, ref g, constants[round + 9] + w9);
+                Round(g, h, a, ref b, c, d, e, ref f, constants[round + 10] + w10);
+                Round(f, g, h, ref a, b, c, d, ref e, constants[round + 11] + w11);
+                Round(e, f, g, ref h, a, b, c, ref d, constants[round + 12] + w12);
+                Round(d, e, f, ref g, h, a, b, ref c, constants[round + 13] + w13);
+                Round(c, d, e, ref f, g, h, a, ref b, constants[round + 14] + w14);
+                Round(b, c, d, ref e, f, g, h, ref a, constants[round + 15] + w15);
+                if (round == 48) break;
+                w0 += Small0(w1) + w9 + Small1(w14);
+                w1 += Small0(w2) + w10 + Small1(w15);
+                w2 += Small0(w3) + w11 + Small1(w0);
+                w3 += Small0(w4) + w12 + Small1(w1);
+                w4 += Small0(w5) + w13 + Small1(w2);
+                w5 += Small0(w6) + w14 + Small1(w3);
+                w6 += Small0(w7) + w15 + Small1(w4);
+                w7 += Small0(w8) + w0 + Small1(w5);
+                w8 += Small0(w9) + w1 + Small1(w6);
+                w9 += Small0(w10) + w2 + Small1(w7);
+                w10 += Small0(w11) + w3 + Small1(w8);
+                w11 += Small0(w12) + w4 + Small1(w9);
+                w12 += Small0(w13) + w5 + Small1(w10);
+                w13 += Small0(w14) + w6 + Small1(w11);
+                w14 += Small0(w15) + w7 + Small1(w12);
+                w15 += Small0(w0) + w8 + Small1(w13);
             }
 
             h0 += a;
@@ -83,6 +97,34 @@ internal static partial class LeafDigests
         digests[to + 7] = Turned((int)h7);
         notFinite[leaf] = broken;
     }
+
+    private static uint Word(ArrayView<float> vector, long start, int at, int count, int words, ref int broken)
+    {
+        uint word = 0;
+        if (at < count)
+        {
+            float value = vector[start + at];
+            if (!Portable.IsFinite(value)) broken = 1;
+            word = Turned((int)Interop.FloatAsInt(value));
+        }
+
+        if (at == count) word = 0x80000000;
+        if (at == words - 1) word = (uint)count * 32;
+        return word;
+    }
+
+    // The names move on by one place from round to round instead of the values.
+    private static void Round(uint a, uint b, uint c, ref uint d, uint e, uint f, uint g, ref uint h, uint word)
+    {
+        uint t1 = h + (Rotated(e, 6) ^ Rotated(e, 11) ^ Rotated(e, 25)) + ((e & f) ^ (~e & g)) + word;
+        uint t2 = (Rotated(a, 2) ^ Rotated(a, 13) ^ Rotated(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+        d += t1;
+        h = t1 + t2;
+    }
+
+    private static uint Small0(uint word) => Rotated(word, 7) ^ Rotated(word, 18) ^ (word >> 3);
+
+    private static uint Small1(uint word) => Rotated(word, 17) ^ Rotated(word, 19) ^ (word >> 10);
 
     private static uint Rotated(uint value, int bits) => (value >> bits) | (value << (32 - bits));
 

@@ -13,8 +13,17 @@ public sealed partial class IlgpuDevice
         if (bias is { } given) Expect(given, shape.Outputs, nameof(bias));
         Expect(output, (long)samples * shape.OutputLength, nameof(output));
         if (output.Length == 0) return;
-        Kernel(nameof(ConvolutionForward), () => _accelerator.LoadAutoGroupedKernel<Index1D, ConvolutionShape, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, ArrayView<float>>(Kernels.ConvolutionForward.Kernel))(
-            _stream, Threads((long)samples * shape.Positions * Kernels.ConvolutionForward.Tiles(shape)), shape, Pointer(input), Pointer(weights), Pointer(bias ?? weights), bias is null ? 0 : 1, Pointer(output));
+        int rows = checked(samples * shape.Positions), hasBias = bias is null ? 0 : 1;
+        KernelConfig groups = TiledProduct.Groups(rows, shape.Outputs);
+        if (shape.IsDense)
+        {
+            Kernel("DenseForward", () => _accelerator.LoadKernel<int, int, int, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, ArrayView<float>>(Kernels.ConvolutionForward.DenseKernel))(
+                _stream, groups, shape.Taps, shape.Outputs, rows, Pointer(input), Pointer(weights), Pointer(bias ?? weights), hasBias, Pointer(output));
+            return;
+        }
+
+        Kernel(nameof(ConvolutionForward), () => _accelerator.LoadKernel<ConvolutionShape, int, ArrayView<float>, ArrayView<float>, ArrayView<float>, int, ArrayView<float>>(Kernels.ConvolutionForward.Kernel))(
+            _stream, groups, shape, rows, Pointer(input), Pointer(weights), Pointer(bias ?? weights), hasBias, Pointer(output));
     }
 
     public override void ConvolutionBackwardInput(in ConvolutionShape shape, int samples, View outputGradient, View weights, View inputGradient)
@@ -23,8 +32,16 @@ public sealed partial class IlgpuDevice
         Expect(weights, shape.WeightLength, nameof(weights));
         Expect(inputGradient, (long)samples * shape.InputLength, nameof(inputGradient));
         if (inputGradient.Length == 0) return;
-        Kernel(nameof(ConvolutionBackwardInput), () => _accelerator.LoadAutoGroupedKernel<Index1D, ConvolutionShape, ArrayView<float>, ArrayView<float>, ArrayView<float>>(Kernels.ConvolutionBackwardInput.Kernel))(
-            _stream, Threads(inputGradient.Length), shape, Pointer(outputGradient), Pointer(weights), Pointer(inputGradient));
+        if (shape.IsDense)
+        {
+            Kernel("DenseBackwardInput", () => _accelerator.LoadKernel<int, int, int, ArrayView<float>, ArrayView<float>, ArrayView<float>>(Kernels.ConvolutionBackwardInput.DenseKernel))(
+                _stream, TiledProduct.Groups(samples, shape.Taps), shape.Taps, shape.Outputs, samples, Pointer(outputGradient), Pointer(weights), Pointer(inputGradient));
+            return;
+        }
+
+        int rows = checked(samples * shape.Height * shape.Width);
+        Kernel(nameof(ConvolutionBackwardInput), () => _accelerator.LoadKernel<ConvolutionShape, int, ArrayView<float>, ArrayView<float>, ArrayView<float>>(Kernels.ConvolutionBackwardInput.Kernel))(
+            _stream, TiledProduct.Groups(rows, shape.Channels), shape, rows, Pointer(outputGradient), Pointer(weights), Pointer(inputGradient));
     }
 
     public override void ConvolutionBackwardWeights(
@@ -45,8 +62,8 @@ public sealed partial class IlgpuDevice
 
         var add = Kernel("AddChunks", () => _accelerator.LoadAutoGroupedKernel<Index1D, int, ArrayView<float>, ArrayView<float>>(Kernels.ConvolutionBackwardWeights.AddKernel));
         ArrayView<float> sums = Scratch<float>("chunks", chunks * weightsGradient.Length);
-        Kernel(nameof(ConvolutionBackwardWeights), () => _accelerator.LoadAutoGroupedKernel<Index1D, ConvolutionShape, int, ArrayView<float>, ArrayView<float>, ArrayView<float>>(Kernels.ConvolutionBackwardWeights.ChunkKernel))(
-            _stream, Threads(sums.Length), shape, positions, Pointer(input), Pointer(outputGradient), sums);
+        Kernel(nameof(ConvolutionBackwardWeights), () => _accelerator.LoadKernel<ConvolutionShape, int, ArrayView<float>, ArrayView<float>, ArrayView<float>>(Kernels.ConvolutionBackwardWeights.ChunkKernel))(
+            _stream, TiledProduct.Groups(shape.Taps, shape.Outputs, chunks), shape, positions, Pointer(input), Pointer(outputGradient), sums);
         add(_stream, Threads(weightsGradient.Length), chunks, sums, Pointer(weightsGradient));
         if (biasGradient is not { } bias) return;
         ArrayView<float> biasSums = Scratch<float>("bias chunks", (long)chunks * shape.Outputs);

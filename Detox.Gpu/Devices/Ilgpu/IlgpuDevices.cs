@@ -22,6 +22,9 @@ public enum IlgpuKind
 /// <summary>The ILGPU devices of this machine.</summary>
 internal static partial class IlgpuDevices
 {
+    // As a GPU has it, and no more threads than the largest group of the kernels.
+    private const int SimulatedWarp = 32;
+
     static IlgpuDevices()
     {
         // ILGPU asks for the name that only development packages have.
@@ -67,7 +70,7 @@ internal static partial class IlgpuDevices
         {
             IlgpuKind.Cuda => builder.Cuda(),
             IlgpuKind.OpenCl => builder.OpenCL(device => Accept(device, refused)),
-            _ => builder.CPU(CPUDeviceKind.Default),
+            _ => builder.CPU(new CPUDevice(SimulatedWarp, TiledProduct.Threads / SimulatedWarp, 1)),
         };
         return builder.ToContext();
     }
