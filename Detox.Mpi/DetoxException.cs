@@ -15,4 +15,12 @@ public enum ExitCode
 public sealed class DetoxException(ExitCode code, string message, Exception? inner = null) : Exception(message, inner)
 {
     public ExitCode Code { get; } = code;
+
+    /// <summary>What a person can mend, as such an exception; null where the error is none of these.</summary>
+    public static DetoxException? Of(Exception error) => error switch
+    {
+        DetoxException known => known,
+        Gpu.Devices.Ilgpu.DeviceException device => new DetoxException(ExitCode.Environment, $"--device: {device.Message}", device),
+        _ => null,
+    };
 }

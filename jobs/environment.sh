@@ -46,9 +46,12 @@ find_mpiexec() {
 
 mpiexec_openmpi() { "$(find_mpiexec openmpi)" "$@"; }
 
+# What .NET calls this machine.
+dotnet_machine() {
+  case $(uname -m) in x86_64) echo linux-x64 ;; aarch64) echo linux-arm64 ;; *) fail "no .NET for $(uname -m)" ;; esac
+}
+
 # Builds the program into publish/, compiled ahead of time so that forty-five ranks start quickly.
 publish() {
-  local machine
-  case $(uname -m) in x86_64) machine=linux-x64 ;; aarch64) machine=linux-arm64 ;; *) fail "no .NET for $(uname -m)" ;; esac
-  dotnet publish Detox.Mpi --configuration Release --runtime "$machine" --output publish --verbosity quiet
+  dotnet publish Detox.Mpi --configuration Release --runtime "$(dotnet_machine)" --output publish --verbosity quiet
 }

@@ -17,6 +17,13 @@ public abstract partial class Device : IDisposable
     /// <summary>The view's memory itself, where the device shares the host's. At most 2^31-1 floats.</summary>
     public abstract Memory<float> HostMemory(View view);
 
+    /// <summary>Floats on the host that <see cref="Read"/> and <see cref="Write"/> move fastest: the device's driver has locked
+    /// their pages where it can. They never move and live as long as the device.</summary>
+    public abstract Memory<float> AllocateHost(int length);
+
+    /// <summary>Bytes of the device's memory that its buffers take now.</summary>
+    public abstract long AllocatedBytes { get; }
+
     /// <summary>Copies from the host; the lengths must be equal.</summary>
     public abstract void Write(ReadOnlySpan<float> from, View to);
 

@@ -11,7 +11,7 @@ public sealed class HostMirror
     {
         _device = device;
         _view = view;
-        Memory = device.SharesHostMemory ? device.HostMemory(view) : GC.AllocateArray<float>(checked((int)view.Length), pinned: true);
+        Memory = device.SharesHostMemory ? device.HostMemory(view) : device.AllocateHost(checked((int)view.Length));
     }
 
     public Memory<float> Memory { get; }

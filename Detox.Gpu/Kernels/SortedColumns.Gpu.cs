@@ -11,8 +11,8 @@ internal static class SortedColumn
     /// <summary>The most rows that registers hold.</summary>
     public const int MostInRegisters = 64;
 
-    /// <summary>Columns that are sorted at a time where there are more rows.</summary>
-    public const int ScratchColumns = 1 << 16;
+    /// <summary>Values of the columns that are sorted at a time where there are more rows.</summary>
+    public const int ScratchValues = 1 << 22;
 
     internal static Eight Read8(long j, ArrayView<float> memory, ArrayView<long> offsets, int first, int rows)
     {

@@ -11,10 +11,12 @@ namespace Detox.Mpi.Commands;
 /// <summary>bench: what this machine does with the gradients, products, rules and ballots of a run.</summary>
 internal static class BenchCommand
 {
+    private const int RedirectedWidth = 120;
+
     public static Command Create()
     {
-        Option<bool> json = new("--json") { Description = "an array of {name, case, threads, seconds (median), gflops, bytes_per_second}" };
-        Option<string> only = new("--only") { Description = "measure only names that begin so: gradient, gemm, rule, ballot", HelpName = "NAME" };
+        Option<bool> json = new("--json") { Description = "an array of {name, case, threads, seconds (median), gflops, bytes_per_second, share_of_peak}" };
+        Option<string> only = new("--only") { Description = "measure only names that begin so: gradient, gemm, rule, ballot, kernel", HelpName = "NAME" };
         Option<int[]> threads = new("--threads")
         {
             Description = "threads to measure with; may be given several times (1 and all)",
@@ -27,7 +29,7 @@ internal static class BenchCommand
             HelpName = "DEVICE",
             DefaultValueFactory = _ => "cpu",
         };
-        Command command = new("bench", "Time gradients, matrix products, rules and ballots on this machine.") { json, only, threads, device };
+        Command command = new("bench", "Time gradients, matrix products, rules, ballots and every op on this machine.") { json, only, threads, device };
         command.SetAction(parsed =>
         {
             int[] counts = parsed.GetValue(threads)!;
@@ -44,24 +46,26 @@ internal static class BenchCommand
     {
         List<Measurement> measurements = [];
         Table table = new Table().Border(TableBorder.Simple)
-            .AddColumns("name", "case")
+            .AddColumn("name")
+            .AddColumn(new TableColumn("case").NoWrap())
             .AddColumn(new TableColumn("threads").RightAligned())
             .AddColumn(new TableColumn("median").RightAligned())
             .AddColumn(new TableColumn("GFLOP/s").RightAligned())
-            .AddColumn(new TableColumn("GB/s").RightAligned());
+            .AddColumn(new TableColumn("GB/s").RightAligned())
+            .AddColumn(new TableColumn("of peak").RightAligned());
         Dictionary<string, double> cpuSeconds = [];
         bool compares = device != "cpu";
         if (compares)
         {
             // The CPU device first, with all its threads: what the other one is compared with.
             foreach (Measurement m in Benchmarks.Run("cpu", only, [Environment.ProcessorCount])) cpuSeconds[m.Case] = m.Seconds;
-            table.AddColumn(new TableColumn("times the CPU's speed").RightAligned());
+            table.AddColumn(new TableColumn("to CPU").RightAligned());
         }
 
         foreach (Measurement m in Benchmarks.Run(device, only, compares ? [1] : threads))
         {
             measurements.Add(m);
-            List<string> row = [m.Name, m.Case, m.Threads.ToString(CultureInfo.InvariantCulture), Time(m.Seconds), Rate(m.Gflops), Rate(m.BytesPerSecond / 1e9)];
+            List<string> row = [m.Name, m.Case, m.Threads.ToString(CultureInfo.InvariantCulture), Time(m.Seconds), Rate(m.Gflops), Rate(m.BytesPerSecond / 1e9), Share(m.ShareOfPeak)];
             if (compares) row.Add((cpuSeconds[m.Case] / m.Seconds).ToString("F3", CultureInfo.InvariantCulture));
             table.AddRow([.. row]);
         }
@@ -69,7 +73,13 @@ internal static class BenchCommand
         if (measurements.Count == 0)
             throw new DetoxException(ExitCode.Usage, $"--only {only}: there is no such measurement; there are {string.Join(", ", Benchmarks.Names)}.");
         if (json) Console.WriteLine(Json(measurements));
-        else AnsiConsole.Write(table);
+        else
+        {
+            // A file and a log have room for whole lines.
+            if (Console.IsOutputRedirected) AnsiConsole.Profile.Width = Math.Max(AnsiConsole.Profile.Width, RedirectedWidth);
+            AnsiConsole.Write(table);
+        }
+
         return ExitCode.Done;
     }
 
@@ -88,6 +98,7 @@ internal static class BenchCommand
                 writer.WriteNumber("seconds", m.Seconds);
                 RunFolder.WriteFinite(writer, "gflops", m.Gflops ?? double.NaN);
                 RunFolder.WriteFinite(writer, "bytes_per_second", m.BytesPerSecond ?? double.NaN);
+                RunFolder.WriteFinite(writer, "share_of_peak", m.ShareOfPeak ?? double.NaN);
                 writer.WriteEndObject();
             }
 
@@ -99,6 +110,9 @@ internal static class BenchCommand
 
     private static string Time(double seconds)
         => string.Create(CultureInfo.InvariantCulture, $"{seconds * 1e3:F3} ms");
+
+    private static string Share(double? share)
+        => share is { } known ? known.ToString("P0", CultureInfo.InvariantCulture) : "";
 
     private static string Rate(double? rate)
         => rate is { } known ? known.ToString("F1", CultureInfo.InvariantCulture) : "";

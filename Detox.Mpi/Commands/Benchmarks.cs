@@ -12,7 +12,8 @@ namespace Detox.Mpi.Commands;
 /// <param name="Seconds">The median over the runs.</param>
 /// <param name="Gflops">Null where operations are not what counts.</param>
 /// <param name="BytesPerSecond">Of the bytes that must be read at least once; null where bytes are not what counts.</param>
-internal sealed record Measurement(string Name, string Case, int Threads, double Seconds, double? Gflops, double? BytesPerSecond);
+/// <param name="ShareOfPeak">Of what the device does at best in this run, in arithmetic or in copying, whichever is the larger share; null where the case is no single op.</param>
+internal sealed record Measurement(string Name, string Case, int Threads, double Seconds, double? Gflops, double? BytesPerSecond, double? ShareOfPeak = null);
 
 /// <summary>The measurements of bench: warmed up, repeated, medians.</summary>
 internal static class Benchmarks
@@ -23,7 +24,7 @@ internal static class Benchmarks
     private const int RuleWidth = 1_000_000;
     private const int GemmSize = 1024;
 
-    public static IReadOnlyList<string> Names { get; } = ["gradient", "gemm", "rule", "ballot"];
+    public static IReadOnlyList<string> Names { get; } = ["gradient", "gemm", "rule", "ballot", "kernel"];
 
     /// <summary>Every measurement whose name begins with <paramref name="only"/>, one after another.</summary>
     public static IEnumerable<Measurement> Run(string choice, string only, IReadOnlyList<int> threadCounts)
@@ -52,7 +53,31 @@ internal static class Benchmarks
                 foreach (BallotKind kind in Enum.GetValues<BallotKind>())
                     yield return Ballot(device, threads, kind, 431_080);
             }
+
+            if (Wanted("kernel"))
+                foreach (Measurement kernel in Kernels(device, threads)) yield return kernel;
         }
+    }
+
+    /// <summary>The device's peaks, then every op with its share of them.</summary>
+    private static IEnumerable<Measurement> Kernels(Device device, int threads)
+    {
+        using KernelBenchmarks kernels = new(device);
+        using DeviceBuffer any = device.Allocate(1);
+        Measurement Measure(KernelCase of, double peakFlops, double peakBytes)
+        {
+            double seconds = Median(device, any, of.Run);
+            double flops = of.Flops / seconds, bytes = of.Bytes / seconds;
+            return new Measurement(
+                "kernel", of.Name, threads, seconds, of.Flops > 0 ? flops / 1e9 : null, of.Bytes > 0 ? bytes : null, Math.Max(flops / peakFlops, bytes / peakBytes));
+        }
+
+        (KernelCase arithmetic, KernelCase memory) = kernels.Peaks();
+        Measurement fma = Measure(arithmetic, double.PositiveInfinity, double.PositiveInfinity) with { ShareOfPeak = 1 };
+        Measurement copy = Measure(memory, double.PositiveInfinity, double.PositiveInfinity) with { ShareOfPeak = 1 };
+        yield return fma;
+        yield return copy;
+        foreach (KernelCase kernel in kernels.Cases()) yield return Measure(kernel, fma.Gflops!.Value * 1e9, copy.BytesPerSecond!.Value);
     }
 
     private static Measurement Gradient(Device device, int threads, string model, int batch)
@@ -98,7 +123,8 @@ internal static class Benchmarks
         return new Measurement("ballot", $"{kind.ToString().ToLowerInvariant()} d={length}", threads, seconds, null, (double)length * sizeof(float) / seconds);
     }
 
-    private static DeviceBuffer Random(Device device, long length)
+    /// <summary>A new buffer of values from -1 to 1.</summary>
+    public static DeviceBuffer Random(Device device, long length)
     {
         DeviceBuffer buffer = device.Allocate(length);
         SeededRandom random = new(1, (ulong)length);

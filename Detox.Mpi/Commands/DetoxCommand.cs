@@ -28,8 +28,9 @@ internal static class DetoxCommand
             if (!speaks && !isTrain) return (int)ExitCode.Done;
             return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
         }
-        catch (DetoxException error)
+        catch (Exception thrown) when (DetoxException.Of(thrown) is not null)
         {
+            DetoxException error = DetoxException.Of(thrown)!;
             return World.Refuse(launcher ?? Launcher.None, new DetoxException(error.Code, $"{Prefix}{error.Message}"), Console.Error);
         }
     }

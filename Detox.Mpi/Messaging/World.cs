@@ -77,7 +77,7 @@ public static class World
         }
     }
 
-    private static (string Message, int Code) Describe(Exception exception, int? rank) => exception is DetoxException known
+    private static (string Message, int Code) Describe(Exception exception, int? rank) => DetoxException.Of(exception) is { } known
         ? (known.Message, (int)known.Code)
         : ($"unexpected error{(rank is { } number ? $" on rank {number}" : "")}: {exception}", (int)ExitCode.Unexpected);
 }

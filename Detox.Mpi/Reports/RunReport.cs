@@ -64,11 +64,12 @@ internal sealed class RunReport : IDisposable
     }
 
     /// <summary>Writes result.json and the last lines. Training that diverged by itself is an error; under an attack it is a result.</summary>
-    public ExitCode Finish(ReadOnlySpan<float> weights, long peakBytesOfARank)
+    public ExitCode Finish(ReadOnlySpan<float> weights, long peakBytesOfARank, long deviceBytesOfARank)
     {
         _summary.Seconds = _clock.Elapsed.TotalSeconds;
         _summary.WeightsSha256 = WeightsDigest.Sha256(weights);
         _summary.PeakBytesOfARank = peakBytesOfARank;
+        _summary.DeviceBytesOfARank = deviceBytesOfARank;
         _folder.Write(_summary);
         _progress.End();
 
@@ -77,7 +78,7 @@ internal sealed class RunReport : IDisposable
         Console.WriteLine(string.Create(c, $"a step took {_summary.MedianStepSeconds:F3} s (median): {Shares()}"));
         if (_summary.SecondsOf(Phase.Attack) > 0)
             Console.WriteLine(string.Create(c, $"the attackers' knowledge took {_summary.SecondsOf(Phase.Attack) / _summary.Steps:F3} s a step besides, which is not the method's"));
-        Console.WriteLine(string.Create(c, $"{_summary.VoidGroups} void groups, {_summary.SkippedSteps} skipped steps; {_summary.VectorBytes / 1e6 / _summary.Steps:F1} MB of vectors a step; {Memory(peakBytesOfARank)}"));
+        Console.WriteLine(string.Create(c, $"{_summary.VoidGroups} void groups, {_summary.SkippedSteps} skipped steps; {_summary.VectorBytes / 1e6 / _summary.Steps:F1} MB of vectors a step; {Memory(peakBytesOfARank)}{DeviceMemory(deviceBytesOfARank)}"));
         Console.WriteLine(FaultyRanks());
         Console.WriteLine($"weights_sha256 {_summary.WeightsSha256}");
         Console.WriteLine($"run folder {_folder.Path}");
@@ -112,6 +113,9 @@ internal sealed class RunReport : IDisposable
             if (_summary.Faults[rank] > 0) ranks.Add($"{rank} ({_summary.Faults[rank]})");
         return ranks.Count == 0 ? "no rank dissented" : $"dissenting ranks (times): {string.Join(", ", ranks)}; see blame.csv";
     }
+
+    private static string DeviceMemory(long bytes)
+        => bytes == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", of the GPU's memory {bytes / 1e6:F1} MB");
 
     private string Memory(long peakBytes)
         => string.Create(CultureInfo.InvariantCulture, $"{(_isLaunched ? "at most " : "")}{peakBytes / 1e6:F0} MB {(_isLaunched ? "a rank" : "in this one process")}");

@@ -31,6 +31,9 @@ internal sealed class RunSummary(TrainOptions options)
 
     public long PeakBytesOfARank { get; set; }
 
+    /// <summary>In buffers of a GPU; 0 on the CPU.</summary>
+    public long DeviceBytesOfARank { get; set; }
+
     public required string Device { get; init; }
 
     public required string Messaging { get; init; }
@@ -93,6 +96,7 @@ internal sealed class RunSummary(TrainOptions options)
             json.WriteEndObject();
             json.WriteNumber("vector_bytes", VectorBytes);
             json.WriteNumber("peak_bytes_of_a_rank", PeakBytesOfARank);
+            if (DeviceBytesOfARank > 0) json.WriteNumber("device_bytes_of_a_rank", DeviceBytesOfARank);
             json.WriteString("weights_sha256", WeightsSha256);
             json.WriteStartObject("faults_of_rank");
             for (int rank = 0; rank < _faults.Length; rank++)

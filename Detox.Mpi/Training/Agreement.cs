@@ -24,9 +24,9 @@ internal static class Agreement
         {
             prepared = prepare();
         }
-        catch (DetoxException error)
+        catch (Exception error) when (DetoxException.Of(error) is not null)
         {
-            failure = error;
+            failure = DetoxException.Of(error);
         }
 
         long[] lowest = [failure is null ? long.MaxValue : world.Rank];

@@ -35,6 +35,9 @@ internal sealed class SharedParts : IDisposable
 
     public SharedGradients Gradients { get; }
 
+    /// <summary>Bytes that the buffers of all networks take of the memory of GPUs.</summary>
+    public long DeviceBytes => _owned.OfType<Device>().Sum(device => device.AllocatedBytes);
+
     /// <summary>Any of the networks: for what it says of the payload, not to compute with.</summary>
     public Network Layout { get; }
 

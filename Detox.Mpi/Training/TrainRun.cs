@@ -26,6 +26,7 @@ internal sealed class TrainRun : IDisposable
     private readonly Server? _server;
     private readonly Evaluation? _evaluation;
     private readonly Network? _judge;
+    private readonly SharedParts? _sharedDevices;
     private readonly bool _isLaunched;
 
     private TrainRun(
@@ -40,6 +41,7 @@ internal sealed class TrainRun : IDisposable
         _world = world;
         _options = options;
         _isLaunched = shared is null;
+        _sharedDevices = shared;
         ulong seed = options.Seed;
         int group = groups.GroupOf(world.Rank);
         _data = shared?.Data ?? DataSource.Open(options.Data, seed);
@@ -127,9 +129,9 @@ internal sealed class TrainRun : IDisposable
                 report!.Add(step + 1, _evaluation.Run(_weights.View));
         }
 
-        long[] memory = [PeakMemory()];
+        long[] memory = [PeakMemory(), _sharedDevices?.DeviceBytes ?? _device.AllocatedBytes];
         _world.Allreduce(memory, Reduction.Maximum);
-        int[] code = [(int)(report?.Finish(_weights.Values, memory[0]) ?? ExitCode.Done)];
+        int[] code = [(int)(report?.Finish(_weights.Values, memory[0], memory[1]) ?? ExitCode.Done)];
         _world.Broadcast<int>(code, 0);
         return (ExitCode)code[0];
     }

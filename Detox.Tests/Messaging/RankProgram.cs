@@ -2,7 +2,8 @@ using Detox.Mpi.Messaging;
 
 namespace Detox.Tests.Messaging;
 
-/// <summary>What the tests start under mpiexec: `dotnet exec Detox.Tests.dll VERB`, this assembly's own entry point.</summary>
+/// <summary>This assembly's own entry point: what the tests start under mpiexec, `dotnet exec Detox.Tests.dll VERB`, and the tests
+/// of bits for a machine without an SDK.</summary>
 internal static class RankProgram
 {
     public static int Main(string[] args)
@@ -17,13 +18,14 @@ internal static class RankProgram
             ["return", var code] => World.Run(launcher, inProcessRanks, _ => int.Parse(code), Console.Error),
             ["null-reference"] => World.Run(launcher, inProcessRanks, NullReference, Console.Error),
             ["measure"] => World.Run(launcher, inProcessRanks, MessagingBenchmark.Run, Console.Error),
+            ["bits", var kind] when Enum.TryParse(kind, ignoreCase: true, out Gpu.Devices.Ilgpu.IlgpuKind device) => Kernels.BitCheck.Run(device),
             _ => Usage(),
         };
     }
 
     private static int Usage()
     {
-        Console.Error.WriteLine("verbs: contract, throw, fail-everywhere, return CODE, null-reference, measure");
+        Console.Error.WriteLine("verbs: contract, throw, fail-everywhere, return CODE, null-reference, measure, bits cuda|opencl|simulator");
         return (int)Detox.Mpi.ExitCode.Usage;
     }
 

@@ -1,3 +1,5 @@
+using Detox.Gpu.Devices.Ilgpu;
+using Detox.Tests.Kernels;
 using Detox.Tests.Messaging;
 using Detox.Tests.Programs;
 using NUnit.Framework;
@@ -48,6 +50,35 @@ public sealed class BadInputTests
         MpiOutcome result = DetoxProgram.Run(launcher, 3, "--ranks 45");
         Assert.That(result.ExitCode, Is.EqualTo(3), result.Errors);
         Assert.That(result.Errors, Does.Contain("--ranks 45"));
+    }
+
+    [TestCase("--device opencl:99", "", "", 3, "opencl device 99")]
+    [TestCase("--device opencl", "OCL_ICD_VENDORS", "/nowhere", 3, "there is no OpenCL device")]
+    [TestCase("--device opencl:7,cpu", "", "", 3, "opencl device 7")]
+    [TestCase("--device opencl --group-size 1 --byzantine 0 --batch 6000", "POCL_MEMORY_LIMIT", "1", 3, "has no room")]
+    [TestCase("--device gpu", "", "", 2, "auto, cpu, cuda, opencl or simulator")]
+    [TestCase("--device cpu:1", "", "", 2, "--device cpu:1")]
+    public void ADeviceThatCannotServeIsNamed(string options, string variable, string value, int code, string what)
+    {
+        OpenCl.Require(IlgpuKind.OpenCl);
+        foreach (string launcher in (string[])["", MpiRunner.OpenMpi])
+        {
+            string ranks = launcher.Length == 0 ? " --ranks 3" : "";
+            MpiOutcome result = DetoxProgram.Run(launcher.Length == 0 ? null : launcher, 3, options + ranks + " --steps 1", variable.Length == 0 ? [] : [(variable, value)]);
+            Assert.That(result.ExitCode, Is.EqualTo(code), result.Errors);
+            Assert.That(result.Errors.Split('\n').Count(line => line.Contains("detox: ")), Is.EqualTo(1), result.Errors);
+            Assert.That(result.Errors, Does.Contain(what).And.Not.Contain("   at Detox."));
+        }
+    }
+
+    [Test]
+    public void ADeviceForCudaThatIsMissingIsNamedAndAutoDoesWithout()
+    {
+        if (Detox.Mpi.Training.DeviceChoice.HasCuda()) Assert.Ignore("There is a GPU for CUDA here.");
+        MpiOutcome result = DetoxProgram.Run(null, 3, "--device cuda --ranks 3");
+        Assert.That(result.ExitCode, Is.EqualTo(3), result.Errors);
+        Assert.That(result.Errors, Does.Contain("there is no CUDA device").And.Contain("--device cpu"));
+        Assert.That(DetoxProgram.Train(null, 3, "--device auto --model softmax --batch 1 --steps 1 --evaluate-every 0").Steps, Has.Count.EqualTo(1));
     }
 
     [Test]

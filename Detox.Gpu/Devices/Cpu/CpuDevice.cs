@@ -25,6 +25,11 @@ public sealed unsafe partial class CpuDevice : Device
 
     public override DeviceBuffer Allocate(long length) => new CpuBuffer(length);
 
+    /// <summary>0: a CPU device's memory is the process's own.</summary>
+    public override long AllocatedBytes => 0;
+
+    public override Memory<float> AllocateHost(int length) => GC.AllocateArray<float>(length, pinned: true);
+
     public override Memory<float> HostMemory(View view) => ((CpuBuffer)view.Buffer).Slice(view.Offset, view.Length);
 
     /// <summary>The floats of a view of any <see cref="CpuDevice"/>.</summary>

@@ -149,7 +149,7 @@ public sealed partial class IlgpuDevice
     /// <summary>Where columns of more rows than registers hold are sorted, some at a time.</summary>
     private ArrayView<int> ScratchColumns(Rows rows, out int columns)
     {
-        columns = (int)Math.Min(SortedColumn.ScratchColumns, rows.Width);
+        columns = (int)Math.Clamp(SortedColumn.ScratchValues / rows.Count, 1, rows.Width);
         return Scratch<int>("columns", (long)columns * rows.Count);
     }
 }

@@ -11,7 +11,9 @@ public sealed partial class IlgpuDevice : Device
     private readonly Accelerator _accelerator;
     private readonly AcceleratorStream _stream;
     private readonly Dictionary<string, Delegate> _kernels = [];
-    private readonly Dictionary<string, IDisposable> _scratch = [];
+    private readonly Dictionary<string, MemoryBuffer> _scratch = [];
+    private readonly List<IDisposable> _lockedPages = [];
+    private long _bufferBytes;
 
     private IlgpuDevice(Context context, Accelerator accelerator)
     {
@@ -36,15 +38,30 @@ public sealed partial class IlgpuDevice : Device
     /// <param name="choose">Of so many devices, the number of the one to open.</param>
     public static IlgpuDevice Open(IlgpuKind kind, Func<int, int> choose)
     {
-        Context context = IlgpuDevices.CreateContext(kind);
+        Context context;
+        IReadOnlyList<string> leftOut;
+        try
+        {
+            context = IlgpuDevices.CreateContext(kind, out leftOut);
+        }
+        catch (Exception error) when (IlgpuDevices.IsMissingDriver(error))
+        {
+            throw new DeviceException($"{IlgpuDevices.Missing(kind)} ({error.Message})", error);
+        }
+
         try
         {
             ILGPU.Runtime.Device[] devices = IlgpuDevices.Of(context, kind);
-            if (devices.Length == 0) throw new DeviceException(IlgpuDevices.Missing(kind));
+            if (devices.Length == 0) throw new DeviceException(string.Join("; ", [IlgpuDevices.Missing(kind), .. leftOut]));
             int index = choose(devices.Length);
             if (index < 0 || index >= devices.Length)
                 throw new DeviceException($"there is no {IlgpuDevices.NameOf(kind)} device {index}: this machine has {devices.Length}, from 0 ({string.Join(", ", devices.Select(device => device.Name))}).");
             return new IlgpuDevice(context, devices[index].CreateAccelerator(context));
+        }
+        catch (AcceleratorException error)
+        {
+            context.Dispose();
+            throw new DeviceException($"the {IlgpuDevices.NameOf(kind)} device cannot be opened: {error.Message}. Other processes may hold it or its memory; take --device cpu.", error);
         }
         catch
         {
@@ -65,7 +82,7 @@ public sealed partial class IlgpuDevice : Device
             found.AddRange(leftOut.Select(reason => (name, reason)));
             return found.Count > 0 ? found : [(name, IlgpuDevices.Missing(kind))];
         }
-        catch (Exception error) when (error is NotSupportedException or DllNotFoundException or AcceleratorException)
+        catch (Exception error) when (IlgpuDevices.IsMissingDriver(error))
         {
             return [(name, $"{IlgpuDevices.Missing(kind)} ({error.Message})")];
         }
@@ -78,16 +95,21 @@ public sealed partial class IlgpuDevice : Device
         return IlgpuDevices.Of(context, kind).Length;
     }
 
+    public override long AllocatedBytes => _bufferBytes + _scratch.Values.Sum(memory => memory.LengthInBytes);
+
     public override DeviceBuffer Allocate(long length)
     {
-        try
-        {
-            return new IlgpuBuffer(_accelerator, length);
-        }
-        catch (AcceleratorException error)
-        {
-            throw new DeviceException($"{Name} has no room for {length * sizeof(float) / 1e6:F0} MB more ({error.Message}): take fewer ranks a device, a smaller batch, or --device cpu.", error);
-        }
+        long bytes = Math.Max(1, length) * sizeof(float);
+        IlgpuBuffer buffer = WithRoom(bytes, () => new IlgpuBuffer(_accelerator, length, released => _bufferBytes -= released));
+        _bufferBytes += bytes;
+        return buffer;
+    }
+
+    public override Memory<float> AllocateHost(int length)
+    {
+        float[] floats = GC.AllocateArray<float>(Math.Max(1, length), pinned: true);
+        _lockedPages.Add(_accelerator.CreatePageLockFromPinned(floats));
+        return floats.AsMemory(0, length);
     }
 
     public override void Write(ReadOnlySpan<float> from, View to)
@@ -119,7 +141,8 @@ public sealed partial class IlgpuDevice : Device
 
     public override void Dispose()
     {
-        foreach (IDisposable memory in _scratch.Values) memory.Dispose();
+        foreach (MemoryBuffer memory in _scratch.Values) memory.Dispose();
+        foreach (IDisposable pages in _lockedPages) pages.Dispose();
         _accelerator.Dispose();
         _context.Dispose();
     }
@@ -143,13 +166,26 @@ public sealed partial class IlgpuDevice : Device
     private ArrayView<T> Scratch<T>(string name, long length)
         where T : unmanaged
     {
-        if (!_scratch.TryGetValue(name, out IDisposable? kept) || ((MemoryBuffer1D<T, Stride1D.Dense>)kept).Length < length)
+        if (!_scratch.TryGetValue(name, out MemoryBuffer? kept) || ((MemoryBuffer1D<T, Stride1D.Dense>)kept).Length < length)
         {
             kept?.Dispose();
-            _scratch[name] = kept = _accelerator.Allocate1D<T>(Math.Max(1, length));
+            _scratch.Remove(name);
+            _scratch[name] = kept = WithRoom(length * Interop.SizeOf<T>(), () => _accelerator.Allocate1D<T>(Math.Max(1, length)));
         }
 
         return ((MemoryBuffer1D<T, Stride1D.Dense>)kept).View.AsGeneral().BaseView.SubView(0, length);
+    }
+
+    private T WithRoom<T>(long bytes, Func<T> allocate)
+    {
+        try
+        {
+            return allocate();
+        }
+        catch (AcceleratorException error)
+        {
+            throw new DeviceException($"{Name} has no room for {bytes / 1e6:F0} MB more beside the {AllocatedBytes / 1e6:F0} MB of this rank ({error.Message}): take fewer ranks a device, a smaller batch, or --device cpu.", error);
+        }
     }
 
     private ArrayView<T> Upload<T>(string name, ReadOnlySpan<T> values)

@@ -46,6 +46,9 @@ internal static partial class IlgpuDevices
         _ => "ILGPU has no simulator.",
     };
 
+    /// <summary>What ILGPU throws where a driver's library is missing or does not work.</summary>
+    public static bool IsMissingDriver(Exception error) => error is NotSupportedException or DllNotFoundException or EntryPointNotFoundException or AcceleratorException;
+
     public static ILGPU.Runtime.Device[] Of(Context context, IlgpuKind kind)
     {
         AcceleratorType type = kind switch
@@ -75,8 +78,8 @@ internal static partial class IlgpuDevices
         return builder.ToContext();
     }
 
-    /// <summary>ILGPU leaves out devices that do not report a generic address space. Of its kernels' pointers all lead to
-    /// global memory where no shared memory is used, and PoCL is told so.</summary>
+    /// <summary>ILGPU leaves out devices that do not report a generic address space. No kernel here has a pointer of which it is not
+    /// known to what memory it leads, but for those to global memory; so PoCL is told to take a generic one for that.</summary>
     private static bool Accept(CLDevice device, List<string> refused)
     {
         if (device.Capabilities.GenericAddressSpace) return true;
