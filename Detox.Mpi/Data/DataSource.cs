@@ -21,7 +21,7 @@ public static class DataSource
         };
 
     /// <summary>How the set's training images are usually varied: small colour photographs are, grey and drawn images are not.</summary>
-    /// <remarks>What cannot be opened is not varied; <see cref="Open"/> says what is wrong with it.</remarks>
+    /// <remarks>What is not there is not varied; <see cref="Open"/> says that it is not there.</remarks>
     public static Augment UsualAugment(string data)
         => !BuiltIn.Contains(data) && Directory.Exists(data) && CifarFolder.Recognises(NamesIn(data)) ? Augment.Cifar : Augment.None;
 
