@@ -4,7 +4,11 @@ namespace Detox.Gpu.Networks;
 
 /// <summary>Parameters of a network that belong together, and their place in the flat vector.</summary>
 /// <param name="Name">"conv1.weight".</param>
-public sealed record Parameter(string Name, int[] Shape, int Offset, int Length);
+public sealed record Parameter(string Name, int[] Shape, int Offset, int Length)
+{
+    /// <summary>Whether these are a layer's weights: no bias, and no scale or shift of a normalisation, which have one axis.</summary>
+    public bool IsMatrix => Shape.Length >= 2 && Name.EndsWith(".weight", StringComparison.Ordinal);
+}
 
 /// <summary>One step of a network from input to output and back. It holds no floats of its own: the network owns them all.</summary>
 internal abstract class Layer

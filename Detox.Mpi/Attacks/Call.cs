@@ -36,6 +36,15 @@ internal sealed class Call
             ? value : throw new FormatException($"{Name}: {parameter} is a number, found '{text}'.");
     }
 
+    /// <summary>A whole number of at least 1 that has to be given.</summary>
+    public int Count(string parameter)
+    {
+        _known.Add(parameter);
+        if (!_arguments.TryGetValue(parameter, out string? text)) throw new FormatException($"{Name} needs {parameter}=N.");
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value >= 1
+            ? value : throw new FormatException($"{Name}: {parameter} is a whole number from 1, found '{text}'.");
+    }
+
     public void RefuseUnused()
     {
         foreach (string parameter in _arguments.Keys.Where(p => !_known.Contains(p)))

@@ -7,13 +7,23 @@ public static class DataSource
     private const int MostNamesShown = 5;
 
     /// <summary>The sets that need no file. A folder of the same name is reached as <c>./digits</c>.</summary>
-    public static IReadOnlyList<string> BuiltIn { get; } = [DigitSet.SetName];
+    public static IReadOnlyList<string> BuiltIn { get; } = [DigitSet.SetName, ObjectSet.SetName];
 
     /// <summary>Opens the data; an error names the folder or file and what was expected there.</summary>
     /// <param name="data">A name of <see cref="BuiltIn"/>, or a folder of IDX or CIFAR binary files.</param>
     /// <param name="seed">Chooses the samples of a built-in set; a folder's samples do not depend on it.</param>
     public static DataSplit Open(string data, ulong seed)
-        => data == DigitSet.SetName ? DigitSet.Open(seed) : OpenFolder(data);
+        => data switch
+        {
+            DigitSet.SetName => DigitSet.Open(seed),
+            ObjectSet.SetName => ObjectSet.Open(seed),
+            _ => OpenFolder(data),
+        };
+
+    /// <summary>How the set's training images are usually varied: small colour photographs are, grey and drawn images are not.</summary>
+    /// <remarks>What is not there is not varied; <see cref="Open"/> says that it is not there.</remarks>
+    public static Augment UsualAugment(string data)
+        => !BuiltIn.Contains(data) && Directory.Exists(data) && CifarFolder.Recognises(NamesIn(data)) ? Augment.Cifar : Augment.None;
 
     private static DataSplit OpenFolder(string folder)
     {

@@ -51,11 +51,12 @@ internal static class IdxFile
             if (length > Array.MaxLength) throw Wrong(path, $"expected at most {Array.MaxLength} bytes, found a header that promises more ({string.Join(" x ", sizes[..(i + 1)])} ...)");
         }
         string promise = $"expected {length} bytes after the header ({string.Join(" x ", sizes)})";
-        if (length > mostBytes) throw Wrong(path, $"{promise}, found at most {mostBytes}: the file is truncated");
+        long record = length / sizes[0];
+        if (length > mostBytes) throw Wrong(path, $"{promise}, found at most {mostBytes}: the file is truncated in record {mostBytes / record}");
 
         var bytes = new byte[length];
         found = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-        if (found < bytes.Length) throw Wrong(path, $"{promise}, found {found}: the file is truncated");
+        if (found < bytes.Length) throw Wrong(path, $"{promise}, found {found}: the file is truncated in record {found / record}");
         if (stream.ReadByte() >= 0) throw Wrong(path, $"{promise}, found more");
         return (sizes, bytes);
     }

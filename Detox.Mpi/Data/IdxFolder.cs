@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Detox.Mpi.Data;
 
 /// <summary>A folder of IDX files as MNIST and Fashion-MNIST are published.</summary>
@@ -23,7 +25,18 @@ internal static class IdxFolder
             throw new DetoxException(ExitCode.Usage, $"{folder}: expected training and test images of one size, found "
                 + $"{training.Shape.Height} x {training.Shape.Width} and {test.Shape.Height} x {test.Shape.Width}. Do the files belong together?");
         }
+        CheckClasses(folder, files, training, test);
         return new(training, test);
+    }
+
+    /// <summary>A class that only the test images have cannot be learned: the files are of two sets, or one was cut short.</summary>
+    private static void CheckClasses(string folder, IReadOnlyCollection<string> files, ImageSet training, ImageSet test)
+    {
+        int image = test.Labels.IndexOfAnyExcept(SearchValues.Create(training.Labels));
+        if (image < 0) return;
+        string file = Path.Combine(folder, Find(files, "t10k", Kinds[1])!);
+        throw new DetoxException(ExitCode.Usage, $"{file}: expected classes that training images have too, found class {test.Labels[image]} "
+            + $"for image {image}, which no training image has. Do the files belong together?");
     }
 
     private static ImageSet? OpenPart(string folder, IReadOnlyCollection<string> files, string prefix, string part)

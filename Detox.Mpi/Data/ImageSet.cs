@@ -20,6 +20,9 @@ internal sealed class ImageSet : Dataset
 
     public override int Count => _labels.Length;
 
+    /// <summary>One for each image.</summary>
+    public ReadOnlySpan<byte> Labels => _labels.Span;
+
     public override int Read(int index, Span<float> pixels)
     {
         int label = _labels.Span[index];

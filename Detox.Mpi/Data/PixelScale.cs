@@ -13,6 +13,9 @@ internal sealed class PixelScale
     /// <summary>Source: per-channel mean and deviation of CIFAR-100's 50,000 training images.</summary>
     public static readonly PixelScale Cifar100 = new((0.5071f, 0.2673f), (0.4865f, 0.2564f), (0.4409f, 0.2762f));
 
+    /// <summary>Source: mean and deviation of the training images of <see cref="ObjectSet"/>, whose colours are alike.</summary>
+    public static readonly PixelScale Objects = new((0.5f, 0.295f), (0.5f, 0.295f), (0.5f, 0.295f));
+
     private readonly float[] _table;
 
     private PixelScale(params (float Mean, float Deviation)[] channels)

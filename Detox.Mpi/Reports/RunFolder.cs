@@ -46,6 +46,7 @@ internal sealed class RunFolder : IDisposable
             json.WriteStartObject();
             json.WriteNumber("step", step.Step);
             WriteFinite(json, "loss", step.Loss);
+            WriteFinite(json, "learning_rate", step.LearningRate);
             json.WriteStartObject("seconds");
             foreach (Phase phase in Enum.GetValues<Phase>()) json.WriteNumber(RunSummary.Name(phase), Math.Round(step.Seconds[(int)phase], 6));
             json.WriteEndObject();

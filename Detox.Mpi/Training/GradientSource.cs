@@ -1,8 +1,6 @@
 using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
 using Detox.Gpu.Networks;
-using Detox.Mpi.Data;
-using Detox.Mpi.Groups;
 
 namespace Detox.Mpi.Training;
 
@@ -15,18 +13,12 @@ internal interface IGradientSource
 }
 
 /// <summary>A network of one's own, and the samples it is fed.</summary>
-internal sealed class NetworkGradient(Network network, Dataset training, SamplePlan plan) : IGradientSource
+internal sealed class NetworkGradient(Network network, PartFeed samples) : IGradientSource
 {
-    private readonly float[] _images = new float[plan.Batch * training.Shape.Length];
-    private readonly int[] _labels = new int[plan.Batch];
-    private readonly int[] _indices = new int[plan.Batch];
-
     public void Compute(long step, int group, int attempt, View weights, View payload)
     {
-        plan.Part(step, group, _indices);
-        int length = training.Shape.Length;
-        for (int i = 0; i < _indices.Length; i++) _labels[i] = training.Read(_indices[i], _images.AsSpan(i * length, length));
-        network.Gradient(weights, _images, _labels, payload);
+        PartSamples part = samples.Take(step, group);
+        network.Gradient(weights, part.Images, part.Labels, payload);
     }
 }
 

@@ -25,7 +25,7 @@ internal sealed class Server : IDisposable
     private readonly BucketedAggregation _tailRule;
     private readonly DeviceBuffer _rowBuffer;
     private readonly DeviceBuffer _aggregate;
-    private readonly DeviceBuffer _velocity;
+    private readonly Optimizer _optimizer;
     private readonly Row[] _rows;
     private readonly Request?[] _arriving;
     private readonly Ballot[] _ballots;
@@ -39,6 +39,7 @@ internal sealed class Server : IDisposable
         GroupTable groups,
         TrainOptions options,
         Device device,
+        Optimizer optimizer,
         int parameters,
         int payloadLength,
         StepRecord record)
@@ -48,6 +49,7 @@ internal sealed class Server : IDisposable
         _groups = groups;
         _options = options;
         _device = device;
+        _optimizer = optimizer;
         _record = record;
         _parameters = parameters;
         _tree = new BallotTree(device, options.Ballot, payloadLength);
@@ -80,7 +82,6 @@ internal sealed class Server : IDisposable
         }
 
         _aggregate = device.Allocate(payloadLength);
-        _velocity = device.Allocate(parameters);
         _scrap = new float[payloadLength];
         _ballots = new Ballot[world.Size];
         _winnerOffsets = new long[groups.GroupCount];
@@ -166,13 +167,7 @@ internal sealed class Server : IDisposable
         _gradientRule.Aggregate(new Rows(_rowBuffer.All, offsets, _parameters), random.NextBits(), _aggregate.All.Slice(0, _parameters));
         for (int i = 0; i < winners; i++) _winnerOffsets[i] += _parameters;
         _tailRule.Aggregate(new Rows(_rowBuffer.All, offsets, tail), 0, _aggregate.All.Slice(_parameters, tail));
-        _device.SgdStep(
-            _worker.Weights.View,
-            _velocity.All,
-            _aggregate.All.Slice(0, _parameters),
-            _options.LearningRate,
-            _options.Momentum,
-            _options.WeightDecay);
+        _record.LearningRate = _optimizer.Step(_worker.Weights.View, _aggregate.All.Slice(0, _parameters), _record.Step);
         float loss = 0;
         _device.Read(_aggregate.All.Slice(_aggregate.Length - 1, 1), new Span<float>(ref loss));
         _record.Loss = loss;
@@ -184,7 +179,6 @@ internal sealed class Server : IDisposable
         _tailRule.Dispose();
         _rowBuffer.Dispose();
         _aggregate.Dispose();
-        _velocity.Dispose();
     }
 
     private void Elect(Row row)

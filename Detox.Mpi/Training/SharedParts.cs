@@ -21,7 +21,9 @@ internal sealed class SharedParts : IDisposable
             _owned.Add(device);
             Layout = TrainRun.CreateNetwork(options, device, Data);
             _owned.Add(Layout);
-            IGradientSource network = new NetworkGradient(Layout, Data.Training, TrainRun.CreatePlan(options, Data));
+            PartFeed samples = TrainRun.CreateFeed(options, Data);
+            _owned.Add(samples);
+            IGradientSource network = new NetworkGradient(Layout, samples);
             if (!device.SharesHostMemory) _owned.Add((IDisposable)(network = new DeviceGradient(network, device, Layout)));
             networks.Add(network);
         }

@@ -26,6 +26,9 @@ public sealed class StepRecord
     /// <summary>The aggregated loss of the step's samples; NaN where the step was skipped.</summary>
     public float Loss { get; set; }
 
+    /// <summary>The length of the optimizer's step; NaN where the step was skipped.</summary>
+    public float LearningRate { get; set; }
+
     /// <summary>Why the step changed no weights; null where it did.</summary>
     public string? Skipped { get; set; }
 
@@ -50,6 +53,7 @@ public sealed class StepRecord
     {
         Step = step;
         Loss = float.NaN;
+        LearningRate = float.NaN;
         Skipped = null;
         Diverged = false;
         Voids.Clear();

@@ -2,6 +2,7 @@ using Detox.Gpu.Aggregation;
 using Detox.Gpu.Digests;
 using Detox.Gpu.Networks;
 using Detox.Mpi.Attacks;
+using Detox.Mpi.Data;
 using Detox.Mpi.Groups;
 
 namespace Detox.Mpi.Training;
@@ -14,6 +15,15 @@ public enum OnVoid
 
     /// <summary>Let its ranks compute the same part once more, then leave it out if it is void still.</summary>
     Recompute,
+}
+
+/// <summary>Which parameters the weight decay shortens.</summary>
+public enum WeightDecayOn
+{
+    All,
+
+    /// <summary>Matrices and filters: no biases, no scales and shifts of a normalisation.</summary>
+    Weights,
 }
 
 /// <summary>All settings of one training run. Where a number is null, <see cref="Resolve"/> finds it.</summary>
@@ -48,6 +58,9 @@ public sealed record TrainOptions
 
     public string Data { get; init; } = "digits";
 
+    /// <summary>Null: as is usual for the data.</summary>
+    public Augment? Augment { get; init; }
+
     /// <summary>Samples that a rank computes in a step.</summary>
     public int Batch { get; init; } = 32;
 
@@ -55,9 +68,16 @@ public sealed record TrainOptions
 
     public float LearningRate { get; init; } = 0.01f;
 
+    public string Schedule { get; init; } = "constant";
+
+    /// <summary>Steps over which the learning rate rises.</summary>
+    public int WarmUp { get; init; }
+
     public float Momentum { get; init; } = 0.9f;
 
     public float WeightDecay { get; init; }
+
+    public WeightDecayOn WeightDecayOn { get; init; }
 
     public ulong Seed { get; init; } = 1;
 
@@ -95,6 +115,7 @@ public sealed record TrainOptions
             Ranks = ranks,
             Byzantine = Byzantine ?? ranks / 9,
             Buckets = Buckets ?? Math.Max(1, ranks / Math.Max(1, GroupSize)),
+            Augment = Augment ?? DataSource.UsualAugment(Data),
             Threads = Threads ?? Math.Max(1, cores / localRanks),
             Name = Name ?? DateTime.Now.ToString("yyyyMMdd-HHmmss"),
         };
@@ -111,6 +132,8 @@ public sealed record TrainOptions
         Require(q >= 0 && q <= p, $"--byzantine {q}: between 0 and the {p} ranks.");
         Require(Batch >= 1, $"--batch {Batch}: at least 1 sample.");
         Require(Steps >= 1, $"--steps {Steps}: at least 1.");
+        Require(WarmUp >= 0, $"--warm-up {WarmUp}: 0 steps or more.");
+        Require(WarmUp < Steps || WarmUp <= 0, $"--warm-up {WarmUp}: fewer than the {Steps} steps of the run.");
         Require(Threads >= 1, $"--threads {Threads}: at least 1.");
         Require(EvaluateEvery >= 0, $"--evaluate-every {EvaluateEvery}: 0 (only at the end) or more.");
         Require(float.IsFinite(LearningRate) && LearningRate > 0, $"--learning-rate {LearningRate}: a positive number.");
@@ -127,6 +150,7 @@ public sealed record TrainOptions
         Require(
             Buckets >= 1 && Buckets <= GroupCount,
             $"--buckets {Buckets}: {p} ranks in groups of {r} send {GroupCount} winners; between 1 and {GroupCount} buckets.");
+        Parse("--schedule", () => LearningRateSchedule.Create(this));
         Parse("--attack", () => Attacks.Attack.Parse(Attack));
         Parse("--placement", () => Groups.Placement.Create(Placement, GroupTable.Create(p, r, Seed), q, Seed));
         AggregationRule? within = Parse("--within", () => AggregationRule.Parse(Within, MostCapturedGroups));

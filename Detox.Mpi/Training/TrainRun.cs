@@ -52,7 +52,7 @@ internal sealed class TrainRun : IDisposable
         _device = Own(shared is null ? DeviceChoice.Open(options.Device, options.Threads!.Value, world.Rank, localRank) : new CpuDevice(1));
         Network? own = shared is null ? Own(CreateNetwork(options, _device, _data)) : null;
         IGradientSource gradients = shared?.Gradients.ForRank()
-            ?? new NetworkGradient(own!, _data.Training, CreatePlan(options, _data));
+            ?? new NetworkGradient(own!, Own(CreateFeed(options, _data)));
         Network layout = own ?? shared!.Layout;
         _weights = Own(new ModelWeights(_device, layout.ParameterCount));
 
@@ -63,7 +63,8 @@ internal sealed class TrainRun : IDisposable
         {
             // The other ranks of the node sleep while rank 0 aggregates and evaluates: it may use all cores.
             Device serverDevice = _device.SharesHostMemory ? Own(new CpuDevice(Math.Max(nodeCores, options.Threads!.Value))) : _device;
-            _server = Own(new Server(world, worker, groups, options, serverDevice, layout.ParameterCount, layout.PayloadLength, _record));
+            Optimizer optimizer = Own(new Optimizer(serverDevice, layout.Parameters, options));
+            _server = Own(new Server(world, worker, groups, options, serverDevice, optimizer, layout.ParameterCount, layout.PayloadLength, _record));
             _judge = Own(CreateNetwork(options, serverDevice, _data));
             _evaluation = new Evaluation(_judge, _data.Test);
             layout.Initialise(seed, _weights.Values);
@@ -100,8 +101,13 @@ internal sealed class TrainRun : IDisposable
         }
     }
 
-    public static SamplePlan CreatePlan(TrainOptions options, DataSplit data)
-        => new(data.Training.Count, options.GroupCount, options.Batch, options.Seed);
+    /// <summary>The training samples as the options want them: in which order, and how varied.</summary>
+    public static PartFeed CreateFeed(TrainOptions options, DataSplit data)
+    {
+        SamplePlan plan = new(data.Training.Count, options.GroupCount, options.Batch, options.Seed);
+        Augmentation? augmentation = options.Augment == Augment.Cifar ? new(data.Training.Shape, options.Seed) : null;
+        return new PartFeed(new PartReader(data.Training, plan, augmentation), options.Steps);
+    }
 
     public void Dispose()
     {

@@ -61,8 +61,8 @@ internal sealed class IdxTests
 
     [TestCase(0, "header of 16 bytes", "found 0 bytes")]
     [TestCase(15, "header of 16 bytes", "found 15 bytes")]
-    [TestCase(16, "20 bytes after the header (5 x 2 x 2)", "found at most 0: the file is truncated")]
-    [TestCase(35, "20 bytes after the header (5 x 2 x 2)", "found at most 19: the file is truncated")]
+    [TestCase(16, "20 bytes after the header (5 x 2 x 2)", "found at most 0: the file is truncated in record 0")]
+    [TestCase(35, "20 bytes after the header (5 x 2 x 2)", "found at most 19: the file is truncated in record 4")]
     public void TruncatedImages(int length, string expected, string found)
     {
         using var folder = new TempFolder();
@@ -80,7 +80,7 @@ internal sealed class IdxTests
         byte[] bytes = File.ReadAllBytes(Path.Combine(folder.Path, Images));
         File.Delete(Path.Combine(folder.Path, Images));
         string path = folder.Write(Images + ".gz", bytes[..^1]);
-        folder.Refuses(path, "expected 20 bytes", "found 19", "truncated");
+        folder.Refuses(path, "expected 20 bytes", "found 19", "truncated in record 4");
     }
 
     [Test]
@@ -164,6 +164,24 @@ internal sealed class IdxTests
         using var folder = new TempFolder();
         folder.Write(Images, TempFolder.Idx([5, 1, 1], new byte[5]));
         folder.Refuses(folder.Write(Labels, TempFolder.Idx([5], [0, 9, 1, 10, 255])), "0 to 9", "found 10", "image 3");
+    }
+
+    [Test]
+    public void ClassesThatDifferBetweenParts()
+    {
+        using var folder = new TempFolder();
+        folder.WriteIdx("train", 7);
+        folder.WriteIdx("t10k", 9);
+        folder.Refuses("t10k-labels-idx1-ubyte", "found class 7", "image 7", "no training image");
+    }
+
+    [Test]
+    public void ClassesThatOnlyTrainingImagesHaveAreNoMatter()
+    {
+        using var folder = new TempFolder();
+        folder.WriteIdx("train", 10);
+        folder.WriteIdx("t10k", 2);
+        Assert.That(folder.Open().Test.Count, Is.EqualTo(2));
     }
 
     [Test]

@@ -20,6 +20,7 @@ public sealed class BadInputTests
         new object[] { "--buckets 4", 2, "--buckets 4" },
         new object[] { "--across bulyan(f=1)", 2, "bulyan" },
         new object[] { "--data nowhere", 2, "nowhere" },
+        new object[] { "--schedule step(every=0)", 2, "--schedule" },
         new object[] { "--config nowhere.toml", 2, "nowhere.toml" },
         new object[] { "--out /proc/detox", 2, "--out /proc/detox" },
         new object[] { "--model softmax --attack none --learning-rate 1e38 --steps 30 --batch 2", 1, "diverged" },

@@ -23,6 +23,13 @@ public sealed class OptionTests
         new object[] { new TrainOptions { Momentum = 1 }, "--momentum 1" },
         new object[] { new TrainOptions { LearningRate = float.NaN }, "--learning-rate" },
         new object[] { new TrainOptions { Name = "a/b" }, "--name a/b" },
+        new object[] { new TrainOptions { Schedule = "linear" }, "--schedule: there is no schedule 'linear'; there are constant, step, cosine" },
+        new object[] { new TrainOptions { Schedule = "step" }, "--schedule: step needs every=N" },
+        new object[] { new TrainOptions { Schedule = "step(every=1.5)" }, "every is a whole number from 1, found '1.5'" },
+        new object[] { new TrainOptions { Schedule = "step(every=9,factor=2)" }, "factor is above 0 and at most 1, found '2'" },
+        new object[] { new TrainOptions { Schedule = "cosine(every=9)" }, "'every'" },
+        new object[] { new TrainOptions { WarmUp = -1 }, "--warm-up -1" },
+        new object[] { new TrainOptions { WarmUp = 200 }, "--warm-up 200: fewer than the 200 steps" },
         new object[] { new TrainOptions { Device = "tpu" }, "--device tpu" },
     ];
 
@@ -45,7 +52,7 @@ public sealed class OptionTests
     [Test]
     public void WrittenSettingsReadBackTheSame()
     {
-        TrainOptions options = Resolve(new TrainOptions { Across = "multi-krum(f=2,select=5)", Name = "a\"b\\c", LearningRate = 1e-7f, Seed = ulong.MaxValue });
+        TrainOptions options = Resolve(new TrainOptions { Across = "multi-krum(f=2,select=5)", Name = "a\"b\\c", LearningRate = 1e-7f, Seed = ulong.MaxValue, Schedule = "step(every=20,factor=0.5)", Augment = Detox.Mpi.Data.Augment.Cifar, WeightDecayOn = WeightDecayOn.Weights });
         Assert.That(ConfigFile.Apply(new TrainOptions(), File(ConfigFile.Write(options))), Is.EqualTo(options));
     }
 

@@ -19,6 +19,8 @@ public sealed class SameBitsTests
         ("void", "--model softmax --batch 5 --steps 4 --evaluate-every 0 --attack nan --byzantine 4 --on-void recompute --ballot xxh128"),
         ("silent", "--model softmax --batch 5 --steps 4 --evaluate-every 0 --attack silent --byzantine 4"),
         ("equivocate", "--model softmax --batch 5 --steps 6 --evaluate-every 0 --attack equivocate --byzantine 5"),
+        ("objects", "--model mlp --data objects --augment cifar --batch 3 --steps 5 --evaluate-every 0 --schedule cosine --warm-up 2 "
+            + $"--weight-decay 0.01 --weight-decay-on weights {Attacked}"),
         ("no redundancy", "--model softmax --batch 5 --steps 4 --evaluate-every 0 --group-size 1 --across geometric-median --byzantine 2"),
     ];
 
