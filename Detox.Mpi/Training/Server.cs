@@ -3,6 +3,7 @@ using Detox.Gpu;
 using Detox.Gpu.Aggregation;
 using Detox.Gpu.Devices;
 using Detox.Gpu.Digests;
+using Detox.Gpu.Networks;
 using Detox.Mpi.Groups;
 using Detox.Mpi.Messaging;
 
@@ -30,6 +31,7 @@ internal sealed class Server : IDisposable
     private readonly Request?[] _arriving;
     private readonly Ballot[] _ballots;
     private readonly float[] _scrap;
+    private readonly Network _network;
     private readonly int _parameters;
     private readonly long[] _winnerOffsets;
 
@@ -39,8 +41,7 @@ internal sealed class Server : IDisposable
         GroupTable groups,
         TrainOptions options,
         Device device,
-        int parameters,
-        int payloadLength,
+        Network network,
         StepRecord record)
     {
         _world = world;
@@ -49,6 +50,8 @@ internal sealed class Server : IDisposable
         _options = options;
         _device = device;
         _record = record;
+        _network = network;
+        int parameters = network.ParameterCount, payloadLength = network.PayloadLength;
         _parameters = parameters;
         _tree = new BallotTree(device, options.Ballot, payloadLength);
         int f = options.MostCapturedGroups;
@@ -167,12 +170,13 @@ internal sealed class Server : IDisposable
         for (int i = 0; i < winners; i++) _winnerOffsets[i] += _parameters;
         _tailRule.Aggregate(new Rows(_rowBuffer.All, offsets, tail), 0, _aggregate.All.Slice(_parameters, tail));
         _device.SgdStep(
-            _worker.Weights.View,
+            _worker.Weights.View.Slice(0, _parameters),
             _velocity.All,
             _aggregate.All.Slice(0, _parameters),
             _options.LearningRate,
             _options.Momentum,
             _options.WeightDecay);
+        _network.MoveStatistics(_worker.Weights.View, _aggregate.All.Slice(_parameters, tail - 1));
         float loss = 0;
         _device.Read(_aggregate.All.Slice(_aggregate.Length - 1, 1), new Span<float>(ref loss));
         _record.Loss = loss;

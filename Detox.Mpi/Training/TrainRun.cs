@@ -52,7 +52,7 @@ internal sealed class TrainRun : IDisposable
         IGradientSource gradients = shared?.Gradients.ForRank()
             ?? new NetworkGradient(own!, _data.Training, CreatePlan(options, _data));
         Network layout = own ?? shared!.Layout;
-        _weights = Own(new ModelWeights(_device, layout.ParameterCount));
+        _weights = Own(new ModelWeights(_device, layout.StateLength));
 
         Worker worker = Own(new Worker(
             world, groupWorld, group, _device, gradients, _weights, layout.PayloadLength, options.Ballot, attack, seed,
@@ -61,8 +61,8 @@ internal sealed class TrainRun : IDisposable
         {
             // The other ranks of the node sleep while rank 0 aggregates and evaluates: it may use all cores.
             Device serverDevice = _device.SharesHostMemory ? Own(new CpuDevice(Math.Max(nodeCores, options.Threads!.Value))) : _device;
-            _server = Own(new Server(world, worker, groups, options, serverDevice, layout.ParameterCount, layout.PayloadLength, _record));
             _judge = Own(CreateNetwork(options, serverDevice, _data));
+            _server = Own(new Server(world, worker, groups, options, serverDevice, _judge, _record));
             _evaluation = new Evaluation(_judge, _data.Test);
             layout.Initialise(seed, _weights.Values);
             _weights.Send();
