@@ -1,6 +1,9 @@
 using Detox.Gpu.Devices;
+using Detox.Gpu.Devices.Cpu;
 using Detox.Gpu.Devices.Ilgpu;
 using Detox.Gpu.Kernels;
+using Detox.Gpu.Networks;
+using Detox.Tests.Networks;
 using NUnit.Framework;
 using static Detox.Tests.Comparisons;
 
@@ -66,5 +69,28 @@ public sealed class IlgpuNormalisationTests(IlgpuKind kind)
     public void AdditionEqualsTheReference([Values] bool rectified)
     {
         foreach (int length in (int[])[0, 1, 7, 257]) NormalisationTests.AdditionEqualsTheReference(_device, length, rectified);
+    }
+
+    [TestCase("resnet18", 8, 2)]
+    [TestCase("vgg13-bn", 32, 1)]
+    public void ModelsEqualTheCpus(string model, int side, int batch)
+    {
+        if (IsSlow) return;
+        using CpuDevice cpu = new(2);
+        BitEqual(TrainingAndEvaluation.Run(cpu, model, side, batch), TrainingAndEvaluation.Run(_device, model, side, batch), model);
+    }
+
+    [Test]
+    public void AResidualBlockEqualsTheCpus()
+    {
+        using CpuDevice cpu = new(2);
+        BitEqual(TrainingAndEvaluation.Run(cpu, Block(), 2, 2), TrainingAndEvaluation.Run(_device, Block(), 2, 2), "residual block");
+
+        static LayerList Block()
+        {
+            LayerList layers = new LayerList(3, 4, 2).Convolution("a", 3, 3, padding: 1, bias: false).BatchNorm("b", rectified: true);
+            Value input = layers.Current;
+            return layers.Convolution("c", 3, 3, padding: 1, bias: false).BatchNorm("d").Add(input, rectified: true).AveragePool().Linear("e", 2);
+        }
     }
 }
