@@ -6,8 +6,7 @@ namespace Detox.Gpu.Networks;
 internal sealed class GradientPlan
 {
     private readonly IReadOnlyList<Node> _nodes;
-    private readonly List<int> _lengths = [];
-    private readonly List<int> _uses = [];
+    private readonly Slots _slots = new();
     private readonly int[] _slotOf;
 
     /// <param name="nodes">Each value but the last one must be read by some layer.</param>
@@ -17,7 +16,7 @@ internal sealed class GradientPlan
         _slotOf = new int[nodes.Count + 1];
         Array.Fill(_slotOf, -1);
         Steps = new Step[nodes.Count];
-        _slotOf[nodes.Count] = Take(nodes[^1].Layer.OutputLength);
+        _slotOf[nodes.Count] = _slots.Take(nodes[^1].Layer.OutputLength);
         for (int i = nodes.Count - 1; i >= 0; i--) Steps[i] = Plan(i);
     }
 
@@ -36,7 +35,7 @@ internal sealed class GradientPlan
     public Step[] Steps { get; }
 
     /// <summary>Floats a sample in each slot.</summary>
-    public IReadOnlyList<int> SlotLengths => _lengths;
+    public IReadOnlyList<int> SlotLengths => _slots.Lengths;
 
     private Step Plan(int node)
     {
@@ -46,23 +45,23 @@ internal sealed class GradientPlan
         List<Sum> sums = [];
         if (layer.PassesGradient)
         {
-            if (_uses[output] > 1)
+            if (_slots.Uses(output) > 1)
             {
                 copiedFrom = output;
-                output = Take(layer.OutputLength);
-                _uses[copiedFrom]--;
+                output = _slots.Take(layer.OutputLength);
+                _slots.Release(copiedFrom);
             }
 
             foreach (int value in inputs) Give(value, output, layer.InputLength, sums);
         }
         else if (inputs[0] != 0)
         {
-            input = Take(layer.InputLength);
+            input = _slots.Take(layer.InputLength);
             Give(inputs[0], input, layer.InputLength, sums);
-            _uses[input]--;
+            _slots.Release(input);
         }
 
-        _uses[output]--;
+        _slots.Release(output);
         return new Step(output, copiedFrom, input, [.. sums]);
     }
 
@@ -74,38 +73,15 @@ internal sealed class GradientPlan
         if (earlier < 0)
         {
             _slotOf[value] = slot;
-            _uses[slot]++;
+            _slots.Share(slot);
             return;
         }
 
         // Where the earlier part is another value's gradient too, that must stay as it is.
-        int total = _uses[earlier] == 1 ? earlier : Take(length);
+        int total = _slots.Uses(earlier) == 1 ? earlier : _slots.Take(length);
         sums.Add(new Sum(earlier, slot, total, length));
         if (total == earlier) return;
-        _uses[earlier]--;
+        _slots.Release(earlier);
         _slotOf[value] = total;
-    }
-
-    /// <summary>A free slot: the smallest that is long enough, else the longest, which grows, else a new one.</summary>
-    private int Take(int length)
-    {
-        int best = -1;
-        for (int slot = 0; slot < _uses.Count; slot++)
-        {
-            if (_uses[slot] > 0) continue;
-            bool fits = best >= 0 && _lengths[best] >= length;
-            if (best < 0 || (fits ? _lengths[slot] >= length && _lengths[slot] < _lengths[best] : _lengths[slot] > _lengths[best])) best = slot;
-        }
-
-        if (best < 0)
-        {
-            best = _uses.Count;
-            _uses.Add(0);
-            _lengths.Add(0);
-        }
-
-        _lengths[best] = Math.Max(_lengths[best], length);
-        _uses[best] = 1;
-        return best;
     }
 }

@@ -17,12 +17,14 @@ public sealed class Network : IDisposable
 
     // By value: the image, then what each layer gives.
     private readonly DeviceBuffer[] _values;
-    private readonly GradientPlan _plan;
+
+    // Null where the network only evaluates.
+    private readonly GradientPlan? _plan;
     private readonly DeviceBuffer[] _gradients;
     private readonly float[] _logits;
     private readonly float[] _exponentials;
 
-    internal Network(string model, Device device, LayerList layers, int classes, int batch)
+    internal Network(string model, Device device, LayerList layers, int classes, int batch, bool onlyEvaluates = false)
     {
         Model = model;
         Batch = batch;
@@ -55,16 +57,9 @@ public sealed class Network : IDisposable
 
         Parameters = parameters;
         Statistics = statistics;
-        _values = new DeviceBuffer[_nodes.Count + 1];
-        _values[0] = device.Allocate((long)batch * InputLength);
-        for (int i = 0; i < _nodes.Count; i++)
-        {
-            Layer layer = _nodes[i].Layer;
-            _values[i + 1] = layer.IsInPlace ? _values[_nodes[i].Inputs[0]] : device.Allocate((long)batch * layer.OutputLength);
-        }
-
-        _plan = new GradientPlan(_nodes);
-        _gradients = [.. _plan.SlotLengths.Select(length => device.Allocate((long)batch * length))];
+        _values = onlyEvaluates ? SharedValues() : OwnValues();
+        _plan = onlyEvaluates ? null : new GradientPlan(_nodes);
+        _gradients = _plan is null ? [] : [.. _plan.SlotLengths.Select(length => device.Allocate((long)batch * length))];
         _logits = new float[batch * classes];
         _exponentials = new float[classes];
     }
@@ -100,11 +95,12 @@ public sealed class Network : IDisposable
     public IReadOnlyList<Parameter> Statistics { get; }
 
     /// <summary>Sets up a model for images of a size; an ArgumentException says why a model cannot take them.</summary>
-    public static Network Create(string model, Device device, int height, int width, int channels, int classes, int batch)
+    /// <param name="onlyEvaluates">It computes no gradient, and takes little memory.</param>
+    public static Network Create(string model, Device device, int height, int width, int channels, int classes, int batch, bool onlyEvaluates = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batch);
         foreach ((string name, Func<LayerList, int, LayerList> build) in _models)
-            if (name == model) return new Network(model, device, build(new LayerList(height, width, channels), classes), classes, batch);
+            if (name == model) return new Network(model, device, build(new LayerList(height, width, channels), classes), classes, batch, onlyEvaluates);
         throw new ArgumentException($"there is no model '{model}'; there are {string.Join(", ", Models)}.", nameof(model));
     }
 
@@ -139,14 +135,15 @@ public sealed class Network : IDisposable
     /// <param name="state">The parameters, with or without the running statistics, which are not read.</param>
     public void Gradient(View state, ReadOnlySpan<float> images, ReadOnlySpan<int> labels, View payload)
     {
+        GradientPlan plan = _plan ?? throw new InvalidOperationException("This network was created to evaluate only.");
         View statistics = payload.Slice(ParameterCount, StatisticsCount);
         int samples = Forward(state, statistics, images, labels.Length, isTraining: true);
         View gradient = payload.Slice(0, ParameterCount);
-        _device.SoftmaxCrossEntropy(Output(_nodes.Count - 1, samples), labels, Classes, Slot(_plan.Steps[^1].Output, samples, Classes), payload.Slice(PayloadLength - 1, 1));
+        _device.SoftmaxCrossEntropy(Output(_nodes.Count - 1, samples), labels, Classes, Slot(plan.Steps[^1].Output, samples, Classes), payload.Slice(PayloadLength - 1, 1));
         for (int i = _nodes.Count - 1; i >= 0; i--)
         {
             Layer layer = _nodes[i].Layer;
-            GradientPlan.Step step = _plan.Steps[i];
+            GradientPlan.Step step = plan.Steps[i];
             View outputGradient = Slot(step.Output, samples, layer.OutputLength);
             if (step.CopiedFrom >= 0) _device.Copy(Slot(step.CopiedFrom, samples, layer.OutputLength), outputGradient);
             View? inputGradient = step.Input < 0 ? null : Slot(step.Input, samples, layer.InputLength);
@@ -217,6 +214,41 @@ public sealed class Network : IDisposable
         }
 
         return null;
+    }
+
+    /// <summary>Each value in memory of its own, where the way back finds it.</summary>
+    private DeviceBuffer[] OwnValues()
+    {
+        DeviceBuffer[] values = new DeviceBuffer[_nodes.Count + 1];
+        values[0] = _device.Allocate((long)Batch * InputLength);
+        for (int i = 0; i < _nodes.Count; i++)
+        {
+            Layer layer = _nodes[i].Layer;
+            values[i + 1] = layer.IsInPlace ? values[_nodes[i].Inputs[0]] : _device.Allocate((long)Batch * layer.OutputLength);
+        }
+
+        return values;
+    }
+
+    /// <summary>Values in memory that is used again when the last layer has read them.</summary>
+    private DeviceBuffer[] SharedValues()
+    {
+        int[] slotOf = new int[_nodes.Count + 1], readsLeft = new int[_nodes.Count + 1];
+        foreach (Node node in _nodes)
+            foreach (int value in node.Inputs) readsLeft[value]++;
+        Slots slots = new();
+        slotOf[0] = slots.Take(InputLength);
+        for (int i = 0; i < _nodes.Count; i++)
+        {
+            (Layer layer, int[] inputs) = (_nodes[i].Layer, _nodes[i].Inputs);
+            slotOf[i + 1] = layer.IsInPlace ? slotOf[inputs[0]] : slots.Take(layer.OutputLength);
+            if (layer.IsInPlace) slots.Share(slotOf[i + 1]);
+            foreach (int value in inputs)
+                if (--readsLeft[value] == 0) slots.Release(slotOf[value]);
+        }
+
+        DeviceBuffer[] memory = [.. slots.Lengths.Select(length => _device.Allocate((long)Batch * length))];
+        return Array.ConvertAll(slotOf, slot => memory[slot]);
     }
 
     private int Forward(View state, View statistics, ReadOnlySpan<float> images, int samples, bool isTraining)

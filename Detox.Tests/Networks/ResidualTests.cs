@@ -148,6 +148,15 @@ public sealed class ResidualTests
     }
 
     [Test]
+    public void ANetworkThatOnlyEvaluatesHasNoGradient()
+    {
+        using CpuDevice device = new(1);
+        using Network network = Network.Create("resnet18", device, 8, 8, 3, 10, 1, onlyEvaluates: true);
+        using DeviceBuffer state = device.Allocate(network.StateLength), payload = device.Allocate(network.PayloadLength);
+        Assert.That(() => network.Gradient(state.All, new float[network.InputLength], [0], payload.All), Throws.InvalidOperationException);
+    }
+
+    [Test]
     public void ALayerListRefusesWhatWouldReadAnotherValue()
     {
         LayerList overwritten = new LayerList(4, 4, 2).Convolution("a", 1, 2);
@@ -207,23 +216,24 @@ public sealed class ResidualTests
     }
 }
 
-/// <summary>All that a network computes: two steps of training, the running statistics behind each, and an evaluation.</summary>
+/// <summary>All that a network computes: two steps of training, the running statistics behind each, and an evaluation by it and by one that
+/// does nothing else.</summary>
 internal static class TrainingAndEvaluation
 {
     /// <summary>The first payload, the state after the steps, the evaluation's loss.</summary>
     public static float[] Run(Device device, string model, int side, int batch)
     {
-        using Network network = Network.Create(model, device, side, side, 3, 10, batch);
-        return Run(device, network);
+        using Network network = Network.Create(model, device, side, side, 3, 10, batch), judge = Network.Create(model, device, side, side, 3, 10, batch, onlyEvaluates: true);
+        return Run(device, network, judge);
     }
 
     public static float[] Run(Device device, LayerList layers, int classes, int batch)
     {
-        using Network network = new("a test's own", device, layers, classes, batch);
-        return Run(device, network);
+        using Network network = new("a test's own", device, layers, classes, batch), judge = new("a test's own", device, layers, classes, batch, onlyEvaluates: true);
+        return Run(device, network, judge);
     }
 
-    private static float[] Run(Device device, Network network)
+    private static float[] Run(Device device, Network network, Network judge)
     {
         float[] values = new float[network.StateLength], images = TestDevices.Random(network.Batch * network.InputLength, 1);
         network.Initialise(3, values);
@@ -239,6 +249,7 @@ internal static class TrainingAndEvaluation
         }
 
         (int correct, double loss) = network.Evaluate(state.All, images, labels);
+        Assert.That(judge.Evaluate(state.All, images, labels), Is.EqualTo((correct, loss)), "a network that only evaluates");
         return [.. results, .. device.Download(state), correct, (float)loss];
     }
 }
