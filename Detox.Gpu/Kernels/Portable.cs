@@ -27,6 +27,9 @@ internal static class Portable
 
     public static float Divide(float a, float b) => (float)((double)a / b);
 
+    /// <summary>In double, like the quotient, and for its reason.</summary>
+    public static float Sqrt(float a) => (float)Math.Sqrt((double)a);
+
     public static bool IsNaN(float value) => ((int)Interop.FloatAsInt(value) & int.MaxValue) > 0x7F800000;
 
     /// <summary>a &lt; b, which is false for a NaN: said by bits, since compilers for GPUs turn conditions round without

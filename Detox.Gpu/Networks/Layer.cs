@@ -10,6 +10,12 @@ public sealed record Parameter(string Name, int[] Shape, int Offset, int Length)
     public bool IsMatrix => Shape.Length >= 2 && Name.EndsWith(".weight", StringComparison.Ordinal);
 }
 
+/// <summary>What a layer reads and writes when a batch passes through it.</summary>
+/// <param name="Statistics">Of the batch, which the forward pass writes in training; in evaluation the running ones, which it reads.</param>
+/// <param name="Input">The first of the layer's inputs.</param>
+/// <param name="Addend">The second one; where the layer has one input, that once more.</param>
+internal readonly record struct Pass(Device Device, int Samples, bool IsTraining, View Weights, View Statistics, View Input, View Addend, View Output);
+
 /// <summary>One step of a network from input to output and back. It holds no floats of its own: the network owns them all.</summary>
 internal abstract class Layer
 {
@@ -20,18 +26,35 @@ internal abstract class Layer
     /// <summary>Whether the output takes the input's place.</summary>
     public virtual bool IsInPlace => false;
 
+    /// <summary>Whether the output's gradient, as <see cref="Backward"/> leaves it, is the gradient of every input.</summary>
+    public virtual bool PassesGradient => false;
+
     /// <summary>The shapes of the parameters, by name, in their order in the flat vector.</summary>
     public virtual IReadOnlyList<(string Name, int[] Shape)> Parameters => [];
 
-    /// <summary>The inputs that one output adds up, by which weights are initialised.</summary>
-    public virtual int FanIn => 1;
+    /// <summary>The lengths of the batch statistics, by name, in their order.</summary>
+    public virtual IReadOnlyList<(string Name, int Length)> Statistics => [];
 
     /// <summary>Multiplications and additions of one sample's forward pass; each backward product costs as many.</summary>
     public virtual double ForwardFlops => 0;
 
-    public abstract void Forward(Device device, int samples, View weights, View input, View output);
+    /// <summary>Sets the values of one of the parameters, which are 0, as training begins.</summary>
+    public virtual void InitialiseParameter(int parameter, SeededRandom random, Span<float> values)
+    {
+    }
 
-    /// <param name="inputGradient">Null for the first layer, whose input needs none.</param>
-    public abstract void Backward(
-        Device device, int samples, View weights, View input, View output, View outputGradient, View? inputGradient, View weightsGradient);
+    /// <summary>Sets the running statistics, which are 0, as training begins.</summary>
+    public virtual void InitialiseStatistics(Span<float> values)
+    {
+    }
+
+    public abstract void Forward(in Pass pass);
+
+    /// <param name="inputGradient">Null where the input is the image, which needs none, or where <see cref="PassesGradient"/>.</param>
+    public abstract void Backward(in Pass pass, View outputGradient, View? inputGradient, View weightsGradient);
+
+    /// <summary>The running statistics follow those of a batch.</summary>
+    public virtual void MoveStatistics(Device device, int samples, View running, View batch)
+    {
+    }
 }

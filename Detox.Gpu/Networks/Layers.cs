@@ -3,36 +3,42 @@ using Detox.Gpu.Kernels;
 
 namespace Detox.Gpu.Networks;
 
-/// <summary>A convolution with a bias; a fully connected layer is one of a 1 x 1 image.</summary>
-internal sealed class ConvolutionLayer(string name, ConvolutionShape shape) : Layer
+/// <summary>A convolution, with a bias or without; a fully connected layer is one of a 1 x 1 image.</summary>
+internal sealed class ConvolutionLayer(string name, ConvolutionShape shape, bool hasBias = true) : Layer
 {
     public override int InputLength => shape.InputLength;
 
     public override int OutputLength => shape.OutputLength;
 
-    public override int FanIn => shape.Taps;
-
     public override double ForwardFlops => 2.0 * shape.Positions * shape.Taps * shape.Outputs;
 
     public override IReadOnlyList<(string Name, int[] Shape)> Parameters { get; } =
     [
-        ($"{name}.weight", shape.Positions == 1 && shape.Kernel == 1 ? [shape.Channels, shape.Outputs] : [shape.Kernel, shape.Kernel, shape.Channels, shape.Outputs]),
-        ($"{name}.bias", [shape.Outputs]),
+        ($"{name}.weight", shape.Height == 1 && shape.Width == 1 && shape.Kernel == 1 ? [shape.Channels, shape.Outputs] : [shape.Kernel, shape.Kernel, shape.Channels, shape.Outputs]),
+        .. hasBias ? [($"{name}.bias", [shape.Outputs])] : Array.Empty<(string, int[])>(),
     ];
 
-    public override void Forward(Device device, int samples, View weights, View input, View output)
-        => device.ConvolutionForward(shape, samples, input, Kernel(weights), Bias(weights), output);
-
-    public override void Backward(
-        Device device, int samples, View weights, View input, View output, View outputGradient, View? inputGradient, View weightsGradient)
+    /// <summary>He's uniform initialisation: weights within sqrt(6 / fan-in) of 0, biases 0.</summary>
+    /// <remarks>Source: He, Zhang, Ren, Sun 2015, "Delving deep into rectifiers".</remarks>
+    public override void InitialiseParameter(int parameter, SeededRandom random, Span<float> values)
     {
-        device.ConvolutionBackwardWeights(shape, samples, input, outputGradient, Kernel(weightsGradient), Bias(weightsGradient));
-        if (inputGradient is { } wanted) device.ConvolutionBackwardInput(shape, samples, outputGradient, Kernel(weights), wanted);
+        if (parameter != 0) return;
+        float bound = MathF.Sqrt(6f / shape.Taps);
+        foreach (ref float value in values) value = random.NextFloat(-bound, bound);
+    }
+
+    public override void Forward(in Pass pass)
+        => pass.Device.ConvolutionForward(shape, pass.Samples, pass.Input, Kernel(pass.Weights), Bias(pass.Weights), pass.Output);
+
+    public override void Backward(in Pass pass, View outputGradient, View? inputGradient, View weightsGradient)
+    {
+        pass.Device.ConvolutionBackwardWeights(shape, pass.Samples, pass.Input, outputGradient, Kernel(weightsGradient), Bias(weightsGradient));
+        if (inputGradient is { } wanted) pass.Device.ConvolutionBackwardInput(shape, pass.Samples, outputGradient, Kernel(pass.Weights), wanted);
     }
 
     private View Kernel(View parameters) => parameters.Slice(0, shape.WeightLength);
 
-    private View Bias(View parameters) => parameters.Slice(shape.WeightLength, shape.Outputs);
+    private View? Bias(View parameters) => hasBias ? parameters.Slice(shape.WeightLength, shape.Outputs) : null;
 }
 
 /// <summary>The rectifier, in place.</summary>
@@ -44,11 +50,12 @@ internal sealed class ReluLayer(int length) : Layer
 
     public override bool IsInPlace => true;
 
-    public override void Forward(Device device, int samples, View weights, View input, View output) => device.ReluForward(output);
+    public override bool PassesGradient => true;
 
-    public override void Backward(
-        Device device, int samples, View weights, View input, View output, View outputGradient, View? inputGradient, View weightsGradient)
-        => device.ReluBackward(output, outputGradient);
+    public override void Forward(in Pass pass) => pass.Device.ReluForward(pass.Output);
+
+    public override void Backward(in Pass pass, View outputGradient, View? inputGradient, View weightsGradient)
+        => pass.Device.ReluBackward(pass.Output, outputGradient);
 }
 
 /// <summary>The largest value of each window.</summary>
@@ -58,12 +65,42 @@ internal sealed class MaxPoolLayer(PoolShape shape) : Layer
 
     public override int OutputLength => shape.OutputLength;
 
-    public override void Forward(Device device, int samples, View weights, View input, View output)
-        => device.MaxPoolForward(shape, samples, input, output);
+    public override void Forward(in Pass pass) => pass.Device.MaxPoolForward(shape, pass.Samples, pass.Input, pass.Output);
 
-    public override void Backward(
-        Device device, int samples, View weights, View input, View output, View outputGradient, View? inputGradient, View weightsGradient)
+    public override void Backward(in Pass pass, View outputGradient, View? inputGradient, View weightsGradient)
     {
-        if (inputGradient is { } wanted) device.MaxPoolBackward(shape, samples, input, output, outputGradient, wanted);
+        if (inputGradient is { } wanted) pass.Device.MaxPoolBackward(shape, pass.Samples, pass.Input, pass.Output, outputGradient, wanted);
+    }
+}
+
+/// <summary>The mean over all positions of an image.</summary>
+internal sealed class AveragePoolLayer(int positions, int channels) : Layer
+{
+    public override int InputLength => positions * channels;
+
+    public override int OutputLength => channels;
+
+    public override void Forward(in Pass pass) => pass.Device.AveragePoolForward(pass.Samples, positions, channels, pass.Input, pass.Output);
+
+    public override void Backward(in Pass pass, View outputGradient, View? inputGradient, View weightsGradient)
+    {
+        if (inputGradient is { } wanted) pass.Device.AveragePoolBackward(pass.Samples, positions, channels, outputGradient, wanted);
+    }
+}
+
+/// <summary>The sum of two values, rectified where that is wanted: the end of a residual block.</summary>
+internal sealed class AddLayer(int length, bool rectified) : Layer
+{
+    public override int InputLength => length;
+
+    public override int OutputLength => length;
+
+    public override bool PassesGradient => true;
+
+    public override void Forward(in Pass pass) => pass.Device.Add(pass.Input, pass.Addend, pass.Output, rectified);
+
+    public override void Backward(in Pass pass, View outputGradient, View? inputGradient, View weightsGradient)
+    {
+        if (rectified) pass.Device.ReluBackward(pass.Output, outputGradient);
     }
 }

@@ -8,48 +8,58 @@ public sealed class Network : IDisposable
 {
     private const ulong InitialisationKey = 0x1A17;
     private static readonly (string Name, Func<LayerList, int, LayerList> Build)[] _models =
-        [("lenet", LeNet.Build), ("mlp", Mlp.Build), ("softmax", SoftmaxRegression.Build)];
+        [("lenet", LeNet.Build), ("mlp", Mlp.Build), ("softmax", SoftmaxRegression.Build), ("resnet18", ResNet18.Build), ("vgg13-bn", Vgg13Bn.Build)];
 
     private readonly Device _device;
-    private readonly IReadOnlyList<Layer> _layers;
-    private readonly int[] _offsets;
-    private readonly DeviceBuffer _input;
-    private readonly DeviceBuffer[] _outputs;
-    private readonly DeviceBuffer _gradient;
-    private readonly DeviceBuffer _otherGradient;
+    private readonly IReadOnlyList<Node> _nodes;
+    private readonly int[] _parameterOffsets;
+    private readonly int[] _statisticsOffsets;
+
+    // By value: the image, then what each layer gives.
+    private readonly DeviceBuffer[] _values;
+
+    // Null where the network only evaluates.
+    private readonly GradientPlan? _plan;
+    private readonly DeviceBuffer[] _gradients;
     private readonly float[] _logits;
     private readonly float[] _exponentials;
 
-    private Network(string model, Device device, IReadOnlyList<Layer> layers, int classes, int batch)
+    internal Network(string model, Device device, LayerList layers, int classes, int batch, bool onlyEvaluates = false)
     {
         Model = model;
         Batch = batch;
         Classes = classes;
         _device = device;
-        _layers = layers;
-        _offsets = new int[layers.Count + 1];
-        List<Parameter> parameters = [];
-        for (int i = 0; i < layers.Count; i++)
+        _nodes = layers.Nodes;
+        _parameterOffsets = new int[_nodes.Count + 1];
+        _statisticsOffsets = new int[_nodes.Count + 1];
+        List<Parameter> parameters = [], statistics = [];
+        for (int i = 0; i < _nodes.Count; i++)
         {
-            int offset = _offsets[i];
-            foreach ((string name, int[] shape) in layers[i].Parameters)
+            int offset = _parameterOffsets[i];
+            foreach ((string name, int[] shape) in _nodes[i].Layer.Parameters)
             {
                 int length = shape.Aggregate(1, (product, side) => checked(product * side));
                 parameters.Add(new Parameter(name, shape, offset, length));
                 offset = checked(offset + length);
             }
 
-            _offsets[i + 1] = offset;
+            _parameterOffsets[i + 1] = offset;
+            offset = _statisticsOffsets[i];
+            foreach ((string name, int length) in _nodes[i].Layer.Statistics)
+            {
+                statistics.Add(new Parameter(name, [length], offset, length));
+                offset += length;
+            }
+
+            _statisticsOffsets[i + 1] = offset;
         }
 
         Parameters = parameters;
-        _input = device.Allocate((long)batch * InputLength);
-        _outputs = new DeviceBuffer[layers.Count];
-        for (int i = 0; i < layers.Count; i++)
-            _outputs[i] = layers[i].IsInPlace ? i == 0 ? _input : _outputs[i - 1] : device.Allocate((long)batch * layers[i].OutputLength);
-        int widest = layers.Max(layer => layer.OutputLength);
-        _gradient = device.Allocate((long)batch * widest);
-        _otherGradient = device.Allocate((long)batch * widest);
+        Statistics = statistics;
+        _values = onlyEvaluates ? SharedValues() : OwnValues();
+        _plan = onlyEvaluates ? null : new GradientPlan(_nodes);
+        _gradients = _plan is null ? [] : [.. _plan.SlotLengths.Select(length => device.Allocate((long)batch * length))];
         _logits = new float[batch * classes];
         _exponentials = new float[classes];
     }
@@ -63,96 +73,105 @@ public sealed class Network : IDisposable
     public int Batch { get; }
 
     /// <summary>Floats of one image: height x width x channels, the channels of a pixel side by side.</summary>
-    public int InputLength => _layers[0].InputLength;
+    public int InputLength => _nodes[0].Layer.InputLength;
 
     public int Classes { get; }
 
     /// <summary>d.</summary>
-    public int ParameterCount => _offsets[^1];
+    public int ParameterCount => _parameterOffsets[^1];
 
     /// <summary>Floats of batch statistics that the forward pass takes besides the gradient.</summary>
-    public int StatisticsCount => 0;
+    public int StatisticsCount => _statisticsOffsets[^1];
+
+    /// <summary>Floats that a model consists of: the parameters, then the running statistics.</summary>
+    public int StateLength => ParameterCount + StatisticsCount;
 
     /// <summary>Floats that are voted on: the gradient, the statistics, the mean loss.</summary>
-    public int PayloadLength => ParameterCount + StatisticsCount + 1;
+    public int PayloadLength => StateLength + 1;
 
     public IReadOnlyList<Parameter> Parameters { get; }
 
+    /// <summary>The statistics by name, "bn1.mean", and their place behind the parameters.</summary>
+    public IReadOnlyList<Parameter> Statistics { get; }
+
     /// <summary>Sets up a model for images of a size; an ArgumentException says why a model cannot take them.</summary>
-    public static Network Create(string model, Device device, int height, int width, int channels, int classes, int batch)
+    /// <param name="onlyEvaluates">It computes no gradient, and takes little memory.</param>
+    public static Network Create(string model, Device device, int height, int width, int channels, int classes, int batch, bool onlyEvaluates = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batch);
         foreach ((string name, Func<LayerList, int, LayerList> build) in _models)
-            if (name == model) return new Network(model, device, build(new LayerList(height, width, channels), classes).Layers, classes, batch);
+            if (name == model) return new Network(model, device, build(new LayerList(height, width, channels), classes), classes, batch, onlyEvaluates);
         throw new ArgumentException($"there is no model '{model}'; there are {string.Join(", ", Models)}.", nameof(model));
     }
 
-    /// <summary>Names an element of the payload: "conv1.weight[0,3,0,7]", "loss".</summary>
+    /// <summary>Names an element of the payload: "conv1.weight[0,3,0,7]", "bn1.mean[3]", "loss".</summary>
     public string Describe(int index)
     {
-        foreach (Parameter parameter in Parameters)
-        {
-            int rest = index - parameter.Offset;
-            if (rest < 0 || rest >= parameter.Length) continue;
-            int[] place = new int[parameter.Shape.Length];
-            for (int axis = place.Length - 1; axis >= 0; axis--)
-            {
-                place[axis] = rest % parameter.Shape[axis];
-                rest /= parameter.Shape[axis];
-            }
-
-            return $"{parameter.Name}[{string.Join(',', place)}]";
-        }
-
+        if (Name(Parameters, index) is { } parameter) return parameter;
+        if (Name(Statistics, index - ParameterCount) is { } statistic) return statistic;
         return index == PayloadLength - 1 ? "loss" : throw new ArgumentOutOfRangeException(nameof(index), $"A payload has {PayloadLength} elements; there is no {index}.");
     }
 
-    /// <summary>He's uniform initialisation: weights within sqrt(6 / fan-in) of 0, biases 0.</summary>
-    /// <remarks>Source: He, Zhang, Ren, Sun 2015, "Delving deep into rectifiers".</remarks>
-    public void Initialise(ulong seed, Span<float> weights)
+    /// <summary>Sets a model's state as training begins: He's uniform initialisation, biases 0, normalisations that change nothing.</summary>
+    public void Initialise(ulong seed, Span<float> state)
     {
-        if (weights.Length != ParameterCount) throw new ArgumentException($"{weights.Length} weights where the model has {ParameterCount}.", nameof(weights));
+        if (state.Length != StateLength) throw new ArgumentException($"{state.Length} floats where the model has {StateLength}.", nameof(state));
+        state.Clear();
         int parameter = 0;
-        foreach (Layer layer in _layers)
+        for (int i = 0; i < _nodes.Count; i++)
         {
-            float bound = MathF.Sqrt(6f / layer.FanIn);
-            foreach ((string name, _) in layer.Parameters)
+            Layer layer = _nodes[i].Layer;
+            for (int own = 0; own < layer.Parameters.Count; own++)
             {
                 Parameter p = Parameters[parameter];
-                Span<float> values = weights.Slice(p.Offset, p.Length);
-                SeededRandom random = new(seed, InitialisationKey, (ulong)parameter++);
-                if (name.EndsWith(".bias", StringComparison.Ordinal)) values.Clear();
-                else foreach (ref float value in values) value = random.NextFloat(-bound, bound);
+                layer.InitialiseParameter(own, new SeededRandom(seed, InitialisationKey, (ulong)parameter++), state.Slice(p.Offset, p.Length));
             }
+
+            layer.InitialiseStatistics(state[(ParameterCount + _statisticsOffsets[i])..(ParameterCount + _statisticsOffsets[i + 1])]);
         }
     }
 
-    /// <summary>The payload of up to <see cref="Batch"/> samples: the gradient of their mean loss, and that loss.</summary>
-    public void Gradient(View weights, ReadOnlySpan<float> images, ReadOnlySpan<int> labels, View payload)
+    /// <summary>The payload of up to <see cref="Batch"/> samples: the gradient of their mean loss, their statistics, and that loss.</summary>
+    /// <param name="state">The parameters, with or without the running statistics, which are not read.</param>
+    public void Gradient(View state, ReadOnlySpan<float> images, ReadOnlySpan<int> labels, View payload)
     {
-        int samples = Forward(weights, images, labels.Length);
+        GradientPlan plan = _plan ?? throw new InvalidOperationException("This network was created to evaluate only.");
+        View statistics = payload.Slice(ParameterCount, StatisticsCount);
+        int samples = Forward(state, statistics, images, labels.Length, isTraining: true);
         View gradient = payload.Slice(0, ParameterCount);
-        View current = _gradient.All.Slice(0, (long)samples * Classes);
-        _device.SoftmaxCrossEntropy(Output(_layers.Count - 1, samples), labels, Classes, current, payload.Slice(PayloadLength - 1, 1));
-        DeviceBuffer free = _otherGradient;
-        for (int i = _layers.Count - 1; i >= 0; i--)
+        _device.SoftmaxCrossEntropy(Output(_nodes.Count - 1, samples), labels, Classes, Slot(plan.Steps[^1].Output, samples, Classes), payload.Slice(PayloadLength - 1, 1));
+        for (int i = _nodes.Count - 1; i >= 0; i--)
         {
-            Layer layer = _layers[i];
-            View? next = i == 0 ? null : layer.IsInPlace ? current : free.All.Slice(0, (long)samples * layer.InputLength);
-            layer.Backward(_device, samples, Of(i, weights), Input(i, samples), Output(i, samples), current, next, Of(i, gradient));
-            if (next is not { } wanted || layer.IsInPlace) continue;
-            free = current.Buffer;
-            current = wanted;
+            Layer layer = _nodes[i].Layer;
+            GradientPlan.Step step = plan.Steps[i];
+            View outputGradient = Slot(step.Output, samples, layer.OutputLength);
+            if (step.CopiedFrom >= 0) _device.Copy(Slot(step.CopiedFrom, samples, layer.OutputLength), outputGradient);
+            View? inputGradient = step.Input < 0 ? null : Slot(step.Input, samples, layer.InputLength);
+            layer.Backward(At(i, samples, true, state, statistics), outputGradient, inputGradient, ParametersOf(i, gradient));
+            foreach (GradientPlan.Sum sum in step.Sums)
+                _device.Add(Slot(sum.Earlier, samples, sum.Length), Slot(sum.Later, samples, sum.Length), Slot(sum.Total, samples, sum.Length), rectified: false);
+        }
+    }
+
+    /// <summary>The running statistics of a state follow those of a batch of <see cref="Batch"/> samples.</summary>
+    /// <param name="statistics">As they stand in a payload.</param>
+    public void MoveStatistics(View state, View statistics)
+    {
+        for (int i = 0; i < _nodes.Count; i++)
+        {
+            int offset = _statisticsOffsets[i], length = _statisticsOffsets[i + 1] - offset;
+            if (length > 0) _nodes[i].Layer.MoveStatistics(_device, Batch, state.Slice(ParameterCount + offset, length), statistics.Slice(offset, length));
         }
     }
 
     /// <summary>How many of up to <see cref="Batch"/> samples are classified rightly, and the sum of their losses. Of equal logits the first
     /// class is taken.</summary>
-    public (int Correct, double LossSum) Evaluate(View weights, ReadOnlySpan<float> images, ReadOnlySpan<int> labels)
+    /// <param name="state">The parameters, then the running statistics.</param>
+    public (int Correct, double LossSum) Evaluate(View state, ReadOnlySpan<float> images, ReadOnlySpan<int> labels)
     {
-        int samples = Forward(weights, images, labels.Length);
+        int samples = Forward(state, state.Slice(ParameterCount, StatisticsCount), images, labels.Length, isTraining: false);
         Span<float> logits = _logits.AsSpan(0, samples * Classes);
-        _device.Read(Output(_layers.Count - 1, samples), logits);
+        _device.Read(Output(_nodes.Count - 1, samples), logits);
         int correct = 0;
         double loss = 0;
         for (int i = 0; i < samples; i++)
@@ -168,36 +187,97 @@ public sealed class Network : IDisposable
         return (correct, loss);
     }
 
-    /// <summary>Multiplications and additions of one gradient: three products a layer, two for the first.</summary>
+    /// <summary>Multiplications and additions of one gradient: three products a layer, two for one that reads the image.</summary>
     public double GradientFlops(int samples)
-    {
-        double flops = -_layers[0].ForwardFlops;
-        foreach (Layer layer in _layers) flops += 3 * layer.ForwardFlops;
-        return samples * flops;
-    }
+        => samples * _nodes.Sum(node => (node.Inputs[0] == 0 ? 2 : 3) * node.Layer.ForwardFlops);
 
     public void Dispose()
     {
-        _input.Dispose();
-        foreach (DeviceBuffer output in _outputs) output.Dispose();
-        _gradient.Dispose();
-        _otherGradient.Dispose();
+        foreach (DeviceBuffer value in _values) value.Dispose();
+        foreach (DeviceBuffer gradient in _gradients) gradient.Dispose();
     }
 
-    private int Forward(View weights, ReadOnlySpan<float> images, int samples)
+    private static string? Name(IReadOnlyList<Parameter> parameters, int index)
+    {
+        foreach (Parameter parameter in parameters)
+        {
+            int rest = index - parameter.Offset;
+            if (rest < 0 || rest >= parameter.Length) continue;
+            int[] place = new int[parameter.Shape.Length];
+            for (int axis = place.Length - 1; axis >= 0; axis--)
+            {
+                place[axis] = rest % parameter.Shape[axis];
+                rest /= parameter.Shape[axis];
+            }
+
+            return $"{parameter.Name}[{string.Join(',', place)}]";
+        }
+
+        return null;
+    }
+
+    /// <summary>Each value in memory of its own, where the way back finds it.</summary>
+    private DeviceBuffer[] OwnValues()
+    {
+        DeviceBuffer[] values = new DeviceBuffer[_nodes.Count + 1];
+        values[0] = _device.Allocate((long)Batch * InputLength);
+        for (int i = 0; i < _nodes.Count; i++)
+        {
+            Layer layer = _nodes[i].Layer;
+            values[i + 1] = layer.IsInPlace ? values[_nodes[i].Inputs[0]] : _device.Allocate((long)Batch * layer.OutputLength);
+        }
+
+        return values;
+    }
+
+    /// <summary>Values in memory that is used again when the last layer has read them.</summary>
+    private DeviceBuffer[] SharedValues()
+    {
+        int[] slotOf = new int[_nodes.Count + 1], readsLeft = new int[_nodes.Count + 1];
+        foreach (Node node in _nodes)
+            foreach (int value in node.Inputs) readsLeft[value]++;
+        Slots slots = new();
+        slotOf[0] = slots.Take(InputLength);
+        for (int i = 0; i < _nodes.Count; i++)
+        {
+            (Layer layer, int[] inputs) = (_nodes[i].Layer, _nodes[i].Inputs);
+            slotOf[i + 1] = layer.IsInPlace ? slotOf[inputs[0]] : slots.Take(layer.OutputLength);
+            if (layer.IsInPlace) slots.Share(slotOf[i + 1]);
+            foreach (int value in inputs)
+                if (--readsLeft[value] == 0) slots.Release(slotOf[value]);
+        }
+
+        DeviceBuffer[] memory = [.. slots.Lengths.Select(length => _device.Allocate((long)Batch * length))];
+        return Array.ConvertAll(slotOf, slot => memory[slot]);
+    }
+
+    private int Forward(View state, View statistics, ReadOnlySpan<float> images, int samples, bool isTraining)
     {
         if (samples > Batch) throw new ArgumentException($"{samples} samples where a call takes at most {Batch}.");
         if (images.Length != samples * InputLength) throw new ArgumentException($"{images.Length} floats where {samples} images have {samples * InputLength}.", nameof(images));
-        _device.Write(images, _input.All.Slice(0, images.Length));
-        for (int i = 0; i < _layers.Count; i++)
-            _layers[i].Forward(_device, samples, Of(i, weights), Input(i, samples), Output(i, samples));
+        _device.Write(images, _values[0].All.Slice(0, images.Length));
+        for (int i = 0; i < _nodes.Count; i++) _nodes[i].Layer.Forward(At(i, samples, isTraining, state, statistics));
         return samples;
     }
 
-    private View Of(int layer, View parameters) => parameters.Slice(_offsets[layer], _offsets[layer + 1] - _offsets[layer]);
+    private Pass At(int node, int samples, bool isTraining, View state, View statistics)
+    {
+        (Layer layer, int[] inputs) = (_nodes[node].Layer, _nodes[node].Inputs);
+        int offset = _statisticsOffsets[node];
+        return new Pass(
+            _device,
+            samples,
+            isTraining,
+            ParametersOf(node, state),
+            statistics.Slice(offset, _statisticsOffsets[node + 1] - offset),
+            _values[inputs[0]].All.Slice(0, (long)samples * layer.InputLength),
+            _values[inputs[^1]].All.Slice(0, (long)samples * layer.InputLength),
+            Output(node, samples));
+    }
 
-    private View Input(int layer, int samples)
-        => (layer == 0 ? _input : _outputs[layer - 1]).All.Slice(0, (long)samples * _layers[layer].InputLength);
+    private View ParametersOf(int node, View vector) => vector.Slice(_parameterOffsets[node], _parameterOffsets[node + 1] - _parameterOffsets[node]);
 
-    private View Output(int layer, int samples) => _outputs[layer].All.Slice(0, (long)samples * _layers[layer].OutputLength);
+    private View Output(int node, int samples) => _values[node + 1].All.Slice(0, (long)samples * _nodes[node].Layer.OutputLength);
+
+    private View Slot(int slot, int samples, int length) => _gradients[slot].All.Slice(0, (long)samples * length);
 }

@@ -38,6 +38,7 @@ internal static class Benchmarks
                 yield return Gradient(device, threads, "mlp", 32);
                 yield return Gradient(device, threads, "lenet", 32);
                 yield return Gradient(device, threads, "lenet", 96);
+                yield return Gradient(device, threads, "resnet18", 32, side: 32, channels: 3);
             }
 
             if (Wanted("gemm")) yield return Gemm(device, threads);
@@ -80,12 +81,12 @@ internal static class Benchmarks
         foreach (KernelCase kernel in kernels.Cases()) yield return Measure(kernel, fma.Gflops!.Value * 1e9, copy.BytesPerSecond!.Value);
     }
 
-    private static Measurement Gradient(Device device, int threads, string model, int batch)
+    private static Measurement Gradient(Device device, int threads, string model, int batch, int side = 28, int channels = 1)
     {
-        using Network network = Network.Create(model, device, 28, 28, 1, 10, batch);
-        using DeviceBuffer weights = device.Allocate(network.ParameterCount);
+        using Network network = Network.Create(model, device, side, side, channels, 10, batch);
+        using DeviceBuffer weights = device.Allocate(network.StateLength);
         using DeviceBuffer payload = device.Allocate(network.PayloadLength);
-        float[] values = new float[network.ParameterCount], images = new float[batch * network.InputLength];
+        float[] values = new float[network.StateLength], images = new float[batch * network.InputLength];
         int[] labels = new int[batch];
         network.Initialise(1, values);
         device.Write(values, weights.All);

@@ -25,7 +25,7 @@ internal sealed class NetworkGradient(Network network, PartFeed samples) : IGrad
 /// <summary>Gradients of a device with memory of its own, for ranks whose weights and payloads are the host's.</summary>
 internal sealed class DeviceGradient(IGradientSource network, Device device, Network layout) : IGradientSource, IDisposable
 {
-    private readonly DeviceBuffer _weights = device.Allocate(layout.ParameterCount);
+    private readonly DeviceBuffer _weights = device.Allocate(layout.StateLength);
     private readonly DeviceBuffer _payload = device.Allocate(layout.PayloadLength);
 
     public void Compute(long step, int group, int attempt, View weights, View payload)

@@ -4,13 +4,14 @@ using Detox.Gpu.Digests;
 
 namespace Detox.Mpi.Training;
 
-/// <summary>The weights as every rank holds them, with the digest that rank 0 sends behind them.</summary>
+/// <summary>The model as every rank holds it, weights and then running statistics, with the digest that rank 0 sends behind them.</summary>
 internal sealed class ModelWeights : IDisposable
 {
     private const int DigestFloats = 4;
     private readonly DeviceBuffer _buffer;
     private readonly HostMirror _message;
 
+    /// <param name="length">Of weights and running statistics.</param>
     public ModelWeights(Device device, int length)
     {
         _buffer = device.Allocate(length + DigestFloats);
@@ -24,7 +25,7 @@ internal sealed class ModelWeights : IDisposable
     /// <summary>What the network reads, on the host.</summary>
     public Span<float> Values => _message.Span[..^DigestFloats];
 
-    /// <summary>What is broadcast: the weights, then their xxh128.</summary>
+    /// <summary>What is broadcast: weights and running statistics, then their xxh128.</summary>
     public Span<float> Message => _message.Span;
 
     private ref UInt128 Digest => ref MemoryMarshal.Cast<float, UInt128>(_message.Span[^DigestFloats..])[0];

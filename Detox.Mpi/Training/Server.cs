@@ -3,6 +3,7 @@ using Detox.Gpu;
 using Detox.Gpu.Aggregation;
 using Detox.Gpu.Devices;
 using Detox.Gpu.Digests;
+using Detox.Gpu.Networks;
 using Detox.Mpi.Groups;
 using Detox.Mpi.Messaging;
 
@@ -30,6 +31,7 @@ internal sealed class Server : IDisposable
     private readonly Request?[] _arriving;
     private readonly Ballot[] _ballots;
     private readonly float[] _scrap;
+    private readonly Network _network;
     private readonly int _parameters;
     private readonly long[] _winnerOffsets;
 
@@ -40,8 +42,7 @@ internal sealed class Server : IDisposable
         TrainOptions options,
         Device device,
         Optimizer optimizer,
-        int parameters,
-        int payloadLength,
+        Network network,
         StepRecord record)
     {
         _world = world;
@@ -51,6 +52,8 @@ internal sealed class Server : IDisposable
         _device = device;
         _optimizer = optimizer;
         _record = record;
+        _network = network;
+        int parameters = network.ParameterCount, payloadLength = network.PayloadLength;
         _parameters = parameters;
         _tree = new BallotTree(device, options.Ballot, payloadLength);
         int f = options.MostCapturedGroups;
@@ -168,6 +171,7 @@ internal sealed class Server : IDisposable
         for (int i = 0; i < winners; i++) _winnerOffsets[i] += _parameters;
         _tailRule.Aggregate(new Rows(_rowBuffer.All, offsets, tail), 0, _aggregate.All.Slice(_parameters, tail));
         _record.LearningRate = _optimizer.Step(_worker.Weights.View, _aggregate.All.Slice(0, _parameters), _record.Step);
+        _network.MoveStatistics(_worker.Weights.View, _aggregate.All.Slice(_parameters, tail - 1));
         float loss = 0;
         _device.Read(_aggregate.All.Slice(_aggregate.Length - 1, 1), new Span<float>(ref loss));
         _record.Loss = loss;

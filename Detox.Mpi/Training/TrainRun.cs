@@ -54,7 +54,7 @@ internal sealed class TrainRun : IDisposable
         IGradientSource gradients = shared?.Gradients.ForRank()
             ?? new NetworkGradient(own!, Own(CreateFeed(options, _data)));
         Network layout = own ?? shared!.Layout;
-        _weights = Own(new ModelWeights(_device, layout.ParameterCount));
+        _weights = Own(new ModelWeights(_device, layout.StateLength));
 
         Worker worker = Own(new Worker(
             world, groupWorld, group, _device, gradients, _weights, layout.PayloadLength, options.Ballot, attack, seed,
@@ -64,8 +64,8 @@ internal sealed class TrainRun : IDisposable
             // The other ranks of the node sleep while rank 0 aggregates and evaluates: it may use all cores.
             Device serverDevice = _device.SharesHostMemory ? Own(new CpuDevice(Math.Max(nodeCores, options.Threads!.Value))) : _device;
             Optimizer optimizer = Own(new Optimizer(serverDevice, layout.Parameters, options));
-            _server = Own(new Server(world, worker, groups, options, serverDevice, optimizer, layout.ParameterCount, layout.PayloadLength, _record));
-            _judge = Own(CreateNetwork(options, serverDevice, _data));
+            _judge = Own(CreateNetwork(options, serverDevice, _data, onlyEvaluates: true));
+            _server = Own(new Server(world, worker, groups, options, serverDevice, optimizer, _judge, _record));
             _evaluation = new Evaluation(_judge, _data.Test);
             layout.Initialise(seed, _weights.Values);
             _weights.Send();
@@ -88,12 +88,12 @@ internal sealed class TrainRun : IDisposable
     }
 
     /// <summary>A network for the data at hand; the model may not take its images.</summary>
-    public static Network CreateNetwork(TrainOptions options, Device device, DataSplit data)
+    public static Network CreateNetwork(TrainOptions options, Device device, DataSplit data, bool onlyEvaluates = false)
     {
         ImageShape shape = data.Training.Shape;
         try
         {
-            return Network.Create(options.Model, device, shape.Height, shape.Width, shape.Channels, data.Training.Classes, options.Batch);
+            return Network.Create(options.Model, device, shape.Height, shape.Width, shape.Channels, data.Training.Classes, options.Batch, onlyEvaluates);
         }
         catch (ArgumentException error)
         {

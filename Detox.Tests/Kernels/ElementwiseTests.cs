@@ -63,6 +63,17 @@ public sealed class ElementwiseTests
     }
 
     [Test]
+    public void FmaChainsEqualTheReference([ValueSource(nameof(Devices))] (int Lanes, int Threads) form, [Values(0, 8, 192, 1000)] int length)
+    {
+        float[] values = TestDevices.Random(length, 9);
+        using CpuDevice device = TestDevices.Create(form);
+        using DeviceBuffer x = device.Upload(values);
+        device.FmaChains(x.All, 5);
+        FmaChains.Reference(values, 5);
+        BitEqual(values, device.Download(x), "values");
+    }
+
+    [Test]
     public void SgdByHand()
     {
         float[] weights = [2], velocity = [4];

@@ -104,6 +104,12 @@ public sealed class IlgpuTests(IlgpuKind kind)
             BitEqual(rectified, _device.Download(x), "rectified");
             BitEqual(passed, _device.Download(dx), "gradient");
 
+            float[] chains = TestDevices.Random(8 * length, 17);
+            using DeviceBuffer ends = _device.Upload(chains);
+            _device.FmaChains(ends.All, 3);
+            FmaChains.Reference(chains, 3);
+            BitEqual(chains, _device.Download(ends), "chains");
+
             float[] w = TestDevices.Random(length, 11), v = TestDevices.Random(length, 12), g = TestDevices.Random(length, 13);
             using DeviceBuffer weights = _device.Upload(w), velocity = _device.Upload(v), slope = _device.Upload(g);
             _device.SgdStep(weights.All, velocity.All, slope.All, 0.1f, 0.9f, 5e-4f);

@@ -1,0 +1,125 @@
+using Detox.Gpu.Devices;
+using Detox.Gpu.Devices.Cpu;
+using Detox.Gpu.Digests;
+using Reference = Detox.Gpu.Kernels;
+
+namespace Detox.Tests.Kernels;
+
+/// <summary>The device that the others are compared with: every op is its definition, plain loops.</summary>
+internal sealed class PlainDevice : Device
+{
+    public override string Name => "plain";
+
+    public override bool SharesHostMemory => false;
+
+    public override DeviceBuffer Allocate(long length) => new CpuBuffer(length);
+
+    public override Memory<float> HostMemory(View view) => throw new NotSupportedException("Nothing here asks for it.");
+
+    public override void Write(ReadOnlySpan<float> from, View to) => from.CopyTo(Floats(to));
+
+    public override void Read(View from, Span<float> to) => Floats(from).CopyTo(to);
+
+    public override void Copy(View from, View to) => Floats(from).CopyTo(Floats(to));
+
+    public override void Fill(View view, float value) => Floats(view).Fill(value);
+
+    public override void ConvolutionForward(in Reference.ConvolutionShape shape, int samples, View input, View weights, View? bias, View output)
+        => Reference.ConvolutionForward.Reference(shape, samples, Floats(input), Floats(weights), Floats(bias), Floats(output));
+
+    public override void ConvolutionBackwardInput(in Reference.ConvolutionShape shape, int samples, View outputGradient, View weights, View inputGradient)
+        => Reference.ConvolutionBackwardInput.Reference(shape, samples, Floats(outputGradient), Floats(weights), Floats(inputGradient));
+
+    public override void ConvolutionBackwardWeights(
+        in Reference.ConvolutionShape shape, int samples, View input, View outputGradient, View weightsGradient, View? biasGradient)
+        => Reference.ConvolutionBackwardWeights.Reference(shape, samples, Floats(input), Floats(outputGradient), Floats(weightsGradient), Floats(biasGradient));
+
+    public override void MatrixMultiply(int m, int n, int k, View left, View right, View result)
+        => Reference.MatrixMultiply.Reference(m, n, k, Floats(left), Floats(right), Floats(result));
+
+    public override void MaxPoolForward(in Reference.PoolShape shape, int samples, View input, View output)
+        => Reference.MaxPool.ForwardReference(shape, samples, Floats(input), Floats(output));
+
+    public override void MaxPoolBackward(in Reference.PoolShape shape, int samples, View input, View output, View outputGradient, View inputGradient)
+        => Reference.MaxPool.BackwardReference(shape, samples, Floats(input), Floats(output), Floats(outputGradient), Floats(inputGradient));
+
+    public override void ReluForward(View values) => Reference.Relu.ForwardReference(Floats(values));
+
+    public override void ReluBackward(View values, View gradient) => Reference.Relu.BackwardReference(Floats(values), Floats(gradient));
+
+    public override void SoftmaxCrossEntropy(View logits, ReadOnlySpan<int> labels, int classes, View gradient, View loss)
+        => Floats(loss)[0] = Reference.SoftmaxCrossEntropy.Reference(Floats(logits), labels, classes, Floats(gradient));
+
+    public override void SgdStep(View weights, View velocity, View gradient, float rate, float momentum, float decay)
+        => Reference.SgdStep.Reference(Floats(weights), Floats(velocity), Floats(gradient), rate, momentum, decay);
+
+    public override void BatchNormForward(int channels, View input, View scale, View shift, View statistics, View output, bool rectified)
+        => Reference.BatchNorm.ForwardReference(channels, Floats(input), Floats(scale), Floats(shift), Floats(statistics), Floats(output), rectified);
+
+    public override void BatchNormEvaluate(int channels, View input, View scale, View shift, View statistics, View output, bool rectified)
+        => Reference.BatchNorm.EvaluateReference(channels, Floats(input), Floats(scale), Floats(shift), Floats(statistics), Floats(output), rectified);
+
+    public override void BatchNormBackward(
+        int channels,
+        View input,
+        View output,
+        View outputGradient,
+        View scale,
+        View statistics,
+        View? inputGradient,
+        View scaleGradient,
+        View shiftGradient,
+        bool rectified)
+        => Reference.BatchNorm.BackwardReference(
+            channels,
+            Floats(input),
+            Floats(output),
+            Floats(outputGradient),
+            Floats(scale),
+            Floats(statistics),
+            Floats(inputGradient),
+            Floats(scaleGradient),
+            Floats(shiftGradient),
+            rectified);
+
+    public override void MovingAverage(View running, View values, float correction, float momentum)
+        => Reference.MovingAverage.Reference(Floats(running), Floats(values), correction, momentum);
+
+    public override void AveragePoolForward(int samples, int positions, int channels, View input, View output)
+        => Reference.AveragePool.ForwardReference(samples, positions, channels, Floats(input), Floats(output));
+
+    public override void AveragePoolBackward(int samples, int positions, int channels, View outputGradient, View inputGradient)
+        => Reference.AveragePool.BackwardReference(samples, positions, channels, Floats(outputGradient), Floats(inputGradient));
+
+    public override void Add(View left, View right, View output, bool rectified)
+        => Reference.Addition.Reference(Floats(left), Floats(right), Floats(output), rectified);
+
+    public override void PairwiseSquaredDistances(Rows rows, Span<double> distances)
+        => Reference.PairwiseSquaredDistances.Reference(Floats(rows.Memory), rows.Offsets, (int)rows.Width, distances);
+
+    public override void WeightedSum(Rows rows, ReadOnlySpan<float> weights, float divisor, View output)
+        => Reference.WeightedSum.Reference(Floats(rows.Memory), rows.Offsets, weights, divisor, Floats(output));
+
+    public override void CoordinateMedian(Rows rows, View output) => Reference.CoordinateMedian.Reference(Floats(rows.Memory), rows.Offsets, Floats(output));
+
+    public override void MeanAroundMedian(Rows rows, int keep, View output)
+        => Reference.MeanAroundMedian.Reference(Floats(rows.Memory), rows.Offsets, keep, Floats(output));
+
+    public override void SignMajority(Rows rows, View output) => Reference.SignMajority.Reference(Floats(rows.Memory), rows.Offsets, Floats(output));
+
+    public override bool LeafDigests(BallotKind kind, View vector, Span<byte> leaves) => Reference.LeafDigests.Reference(kind, Floats(vector), leaves);
+
+    public override long AllocatedBytes => 0;
+
+    public override Memory<float> AllocateHost(int length) => new float[length];
+
+    public override void FmaChains(View values, int rounds) => throw new NotSupportedException("It measures devices; no network has it.");
+
+    public override void Dispose()
+    {
+    }
+
+    private static Span<float> Floats(View view) => CpuDevice.Floats(view);
+
+    private static Span<float> Floats(View? view) => view is { } given ? CpuDevice.Floats(given) : [];
+}
