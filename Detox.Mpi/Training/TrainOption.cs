@@ -38,7 +38,7 @@ public sealed record TrainOption(
             (o, s) => o with { OnVoid = Choice<OnVoid>(s) }, o => Choice(o.OnVoid)),
         new("ballot", "HASH", "digest that is voted on: sha256, or xxh128 where no fault is malicious (sha256)",
             (o, s) => o with { Ballot = Choice<Gpu.Digests.BallotKind>(s) }, o => Choice(o.Ballot)),
-        new("model", "MODEL", "lenet, mlp, softmax; for colour images of 32 x 32: resnet18, vgg13-bn (lenet)",
+        new("model", "MODEL", "lenet, mlp, softmax, resnet18 (images from 8 x 8), vgg13-bn (from 32 x 32) (lenet)",
             (o, s) => o with { Model = s }, o => o.Model),
         new("data", "SET", "the built-in set digits or objects, or a folder of IDX or CIFAR binary files (digits)",
             (o, s) => o with { Data = s }, o => o.Data),
