@@ -69,6 +69,18 @@ internal sealed class KernelBenchmarks : IDisposable
         yield return Moving("rectifier backward", 3, length, () => _device.ReluBackward(a.All, b.All));
         yield return Moving("sgd step", 5, length, () => _device.SgdStep(a.All, b.All, c.All, 1e-3f, 0.9f, 1e-4f));
 
+        yield return Moving("sum", 3, length, () => _device.Add(a.All, b.All, c.All, rectified: true));
+        yield return Moving("moving average", 3, length, () => _device.MovingAverage(a.All, b.All, 1, 0.1f));
+
+        const int channels = 64, positions = 1024;
+        DeviceBuffer scale = Random(channels), shift = Random(channels), statistics = Random(2 * channels);
+        View x = a.All.Slice(0, Batch * positions * channels), y = b.All.Slice(0, x.Length), dy = c.All.Slice(0, x.Length);
+        DeviceBuffer average = Zeros(Batch * channels), scaleGradient = Zeros(channels), shiftGradient = Zeros(channels);
+        yield return Moving("batch-norm", 2, x.Length, () => _device.BatchNormForward(channels, x, scale.All, shift.All, statistics.All, y, rectified: true));
+        yield return Moving("batch-norm backward", 4, x.Length, () => _device.BatchNormBackward(channels, x, y, dy, scale.All, statistics.All, dy, scaleGradient.All, shiftGradient.All, rectified: true));
+        yield return Moving("average pool", 1, x.Length, () => _device.AveragePoolForward(Batch, positions, channels, x, average.All));
+        yield return Moving("average pool backward", 1, x.Length, () => _device.AveragePoolBackward(Batch, positions, channels, average.All, y));
+
         PoolShape pool = new(24, 24, 20, 2);
         int samples = 4 * Batch;
         DeviceBuffer image = Random(samples * pool.InputLength), pooled = Random(samples * pool.OutputLength), back = Zeros(samples * pool.InputLength);
