@@ -4,33 +4,49 @@ namespace Detox.Gpu.Kernels;
 
 internal static partial class FmaChains
 {
-    /// <summary>Chains of a thread, which hide each other's latency.</summary>
-    public const int ThreadChains = 8;
+    /// <summary>Chains of a thread, which hide each other's latency. They lie side by side: a CPU's compiler makes vectors of them.</summary>
+    public const int ThreadChains = 32;
 
-    /// <summary>One thread eight values, a stride apart.</summary>
-    internal static void Kernel(Index1D i, int stride, int rounds, ArrayView<float> values)
+    /// <summary>One thread 32 values.</summary>
+    internal static void Kernel(Index1D i, int rounds, ArrayView<float> values)
     {
-        float a = values[i], b = values[i + stride], c = values[i + (2 * stride)], d = values[i + (3 * stride)];
-        float e = values[i + (4 * stride)], f = values[i + (5 * stride)], g = values[i + (6 * stride)], h = values[i + (7 * stride)];
+        int at = i * ThreadChains;
+        Eight a = new(values, at), b = new(values, at + 8), c = new(values, at + 16), d = new(values, at + 24);
         for (int round = 0; round < rounds; round++)
         {
-            a = Portable.Fma(a, Factor, Summand);
-            b = Portable.Fma(b, Factor, Summand);
-            c = Portable.Fma(c, Factor, Summand);
-            d = Portable.Fma(d, Factor, Summand);
-            e = Portable.Fma(e, Factor, Summand);
-            f = Portable.Fma(f, Factor, Summand);
-            g = Portable.Fma(g, Factor, Summand);
-            h = Portable.Fma(h, Factor, Summand);
+            a = a.Next();
+            b = b.Next();
+            c = c.Next();
+            d = d.Next();
         }
 
-        values[i] = a;
-        values[i + stride] = b;
-        values[i + (2 * stride)] = c;
-        values[i + (3 * stride)] = d;
-        values[i + (4 * stride)] = e;
-        values[i + (5 * stride)] = f;
-        values[i + (6 * stride)] = g;
-        values[i + (7 * stride)] = h;
+        a.Store(values, at);
+        b.Store(values, at + 8);
+        c.Store(values, at + 16);
+        d.Store(values, at + 24);
+    }
+
+    private readonly struct Eight(float a, float b, float c, float d, float e, float f, float g, float h)
+    {
+        public Eight(ArrayView<float> values, int at)
+            : this(values[at], values[at + 1], values[at + 2], values[at + 3], values[at + 4], values[at + 5], values[at + 6], values[at + 7])
+        {
+        }
+
+        public Eight Next() => new(Next(a), Next(b), Next(c), Next(d), Next(e), Next(f), Next(g), Next(h));
+
+        public void Store(ArrayView<float> values, int at)
+        {
+            values[at] = a;
+            values[at + 1] = b;
+            values[at + 2] = c;
+            values[at + 3] = d;
+            values[at + 4] = e;
+            values[at + 5] = f;
+            values[at + 6] = g;
+            values[at + 7] = h;
+        }
+
+        private static float Next(float value) => Portable.Fma(value, Factor, Summand);
     }
 }

@@ -11,7 +11,7 @@ namespace Detox.Mpi.Commands;
 /// <summary>bench: what this machine does with the gradients, products, rules and ballots of a run.</summary>
 internal static class BenchCommand
 {
-    private const int RedirectedWidth = 120;
+    private const int RedirectedWidth = 140;
 
     public static Command Create()
     {
@@ -49,7 +49,7 @@ internal static class BenchCommand
             .AddColumn("name")
             .AddColumn(new TableColumn("case").NoWrap())
             .AddColumn(new TableColumn("threads").RightAligned())
-            .AddColumn(new TableColumn("median").RightAligned())
+            .AddColumn(new TableColumn("median").RightAligned().NoWrap())
             .AddColumn(new TableColumn("GFLOP/s").RightAligned())
             .AddColumn(new TableColumn("GB/s").RightAligned())
             .AddColumn(new TableColumn("of peak").RightAligned());

@@ -15,8 +15,8 @@ internal sealed class KernelBenchmarks : IDisposable
     private const int Batch = 8;
     private const int Width = 1_000_000;
     private const int RowCount = 15;
-    private const int PeakFloats = 1 << 16;
-    private const int PeakRounds = 4096;
+    private const int PeakFloats = 1 << 19;
+    private const int PeakRounds = 512;
     private const int CopyFloats = 1 << 25;
 
     private readonly Device _device;

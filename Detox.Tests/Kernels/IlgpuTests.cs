@@ -104,7 +104,7 @@ public sealed class IlgpuTests(IlgpuKind kind)
             BitEqual(rectified, _device.Download(x), "rectified");
             BitEqual(passed, _device.Download(dx), "gradient");
 
-            float[] chains = TestDevices.Random(8 * length, 17);
+            float[] chains = TestDevices.Random(FmaChains.ThreadChains * length, 17);
             using DeviceBuffer ends = _device.Upload(chains);
             _device.FmaChains(ends.All, 3);
             FmaChains.Reference(chains, 3);
