@@ -1,5 +1,8 @@
 using System.IO.Compression;
+using Detox.Gpu.Devices.Cpu;
+using Detox.Mpi;
 using Detox.Mpi.Data;
+using Detox.Mpi.Training;
 using NUnit.Framework;
 
 namespace Detox.Tests.Data;
@@ -191,6 +194,18 @@ internal sealed class IdxTests
         folder.WriteIdx("train", 5, side: 2);
         folder.WriteIdx("t10k", 5, side: 3);
         folder.Refuses("2 x 2 and 3 x 3");
+    }
+
+    [Test]
+    public void ImagesThatTheModelCannotTakeNameModelAndData()
+    {
+        using var folder = new TempFolder();
+        folder.WriteIdx("train", 5);
+        using CpuDevice device = new(1);
+        TrainOptions options = new() { Model = "lenet", Data = folder.Path };
+        DetoxException error = Assert.Throws<DetoxException>(() => TrainRun.CreateNetwork(options, device, folder.Open()))!;
+        Assert.That(error.Code, Is.EqualTo(ExitCode.Usage));
+        Assert.That(error.Message, Does.Contain($"--model lenet on --data {folder.Path}").And.Contain("at least 5 x 5").And.Contain("2 x 2"));
     }
 
     [Test]
