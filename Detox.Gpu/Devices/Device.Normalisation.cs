@@ -3,6 +3,9 @@ namespace Detox.Gpu.Devices;
 /// <summary>The ops of normalised and residual networks. Each op's formula, order of sums and NaN behaviour stand in its file under Kernels/.</summary>
 public abstract partial class Device
 {
+    /// <summary>Whole numbers beyond it are not all floats, and the sums are divided by one.</summary>
+    private const int MostBatchRows = 1 << 24;
+
     /// <summary>output = input (rows x channels), normalised by its own statistics: each channel's mean, then each one's variance, which
     /// are written.</summary>
     /// <param name="rectified">Whether values below 0 become 0.</param>
@@ -49,7 +52,9 @@ public abstract partial class Device
         Expect(scale, channels, nameof(scale));
         Expect(shift, channels, nameof(shift));
         Expect(statistics, 2L * channels, nameof(statistics));
-        return checked((int)(input.Length / channels));
+        long rows = input.Length / channels;
+        if (rows > MostBatchRows) throw new ArgumentException($"input: {rows} rows where a batch has at most {MostBatchRows}; take a smaller batch.", nameof(input));
+        return (int)rows;
     }
 
     private protected static ArgumentException NoRows() => new("A batch of no rows has no mean; give it at least one sample.");

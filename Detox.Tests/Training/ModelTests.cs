@@ -1,5 +1,6 @@
-using Detox.Mpi.Training;
+using Detox.Gpu.Devices.Ilgpu;
 using Detox.Tests.Data;
+using Detox.Tests.Kernels;
 using Detox.Tests.Messaging;
 using Detox.Tests.Programs;
 using NUnit.Framework;
@@ -15,6 +16,7 @@ public sealed class ModelTests
     private const string Steps = "--steps 2 --learning-rate 0.05";
     private static readonly Dictionary<string, RunFiles> _inProcess = [];
     private TempFolder _images = null!;
+    private TempFolder _small = null!;
 
     [OneTimeSetUp]
     public void WriteImages()
@@ -30,16 +32,34 @@ public sealed class ModelTests
         })];
         _images.Write("data_batch_1.bin", Records(8));
         _images.Write("test_batch.bin", Records(3));
+        _small = new TempFolder();
+        _small.WriteIdx("train", 8, side: 8);
+        _small.WriteIdx("t10k", 3, side: 8);
     }
 
     [OneTimeTearDown]
-    public void Delete() => _images.Dispose();
+    public void Delete()
+    {
+        _images.Dispose();
+        _small.Dispose();
+    }
 
     [TestCase(MpiRunner.OpenMpi, "resnet18")]
     [TestCase(MpiRunner.Mpich, "resnet18")]
     [TestCase(MpiRunner.OpenMpi, "vgg13-bn")]
     public void ALauncherEndsInTheBitsOfOneProcess(string launcher, string model)
         => Assert.That(Train(launcher, $"--model {model} --attack none {Short} {Steps}").Weights, Is.EqualTo(InProcess(model).Weights));
+
+    /// <summary>Running statistics that move on a device, and travel between devices.</summary>
+    [TestCase(null, "opencl")]
+    [TestCase(MpiRunner.OpenMpi, "opencl,cpu,cpu")]
+    [TestCase(MpiRunner.Mpich, "cpu,opencl,opencl")]
+    public void EveryDeviceEndsInTheSameBits(string? launcher, string devices)
+    {
+        OpenCl.Require(IlgpuKind.OpenCl);
+        string options = $"--model resnet18 --attack none {Short} {Steps} --data {_small.Path}";
+        Assert.That(DetoxProgram.Train(launcher, 3, $"{options} --device {devices}").Weights, Is.EqualTo(DetoxProgram.Train(null, 3, $"{options} --device cpu").Weights));
+    }
 
     /// <summary>The batch statistics are part of what is voted on, so that one wrong rank changes neither weights nor running statistics.</summary>
     [TestCase("reverse")]
