@@ -1,7 +1,7 @@
 namespace Detox.Gpu.Kernels;
 
 /// <summary>The gradient of a convolution's input.</summary>
-/// <remarks>Every output position gives each pixel under one of its taps the chain fma(output gradient, weight, sum) over the
+/// <remarks><see cref="ConvolutionShape.IsWinograd"/>: the forward of <see cref="Winograd.Turned"/>. Else every output position gives each pixel under one of its taps the chain fma(output gradient, weight, sum) over the
 /// outputs, ascending, from +0; a pixel adds what it is given, starting from +0, in ascending order of the positions. Portable.</remarks>
 internal static partial class ConvolutionBackwardInput
 {
@@ -12,6 +12,12 @@ internal static partial class ConvolutionBackwardInput
         ReadOnlySpan<float> weights,
         Span<float> inputGradient)
     {
+        if (shape.IsWinograd)
+        {
+            Winograd.Forward(Winograd.Turned(shape), samples, outputGradient, Winograd.TurnedWeights(shape, weights), [], inputGradient);
+            return;
+        }
+
         inputGradient.Clear();
         for (int sample = 0; sample < samples; sample++)
         {

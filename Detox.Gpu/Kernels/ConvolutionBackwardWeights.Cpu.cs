@@ -132,15 +132,9 @@ internal static unsafe partial class ConvolutionBackwardWeights
 
         public readonly void Run(int piece)
         {
-            int panels = Panels<TLanes, V>.Count(Outputs), chunk = piece / panels, start = chunk * Chunk;
-            Panels<TLanes, V>.Pack(
-                piece % panels,
-                OutputGradient + ((long)start * Outputs),
-                Math.Min(Chunk, Positions - start),
-                Outputs,
-                Outputs,
-                1,
-                Panels + Panels<TLanes, V>.Length(start, Outputs) + Panels<TLanes, V>.Start(piece % panels, Math.Min(Chunk, Positions - start)));
+            int panels = Panels<TLanes, V>.Count(Outputs), panel = piece % panels, start = piece / panels * Chunk, terms = Math.Min(Chunk, Positions - start);
+            float* to = Panels + Panels<TLanes, V>.Length(start, Outputs) + ((long)Panels<TLanes, V>.First(panel, Outputs) * terms);
+            Panels<TLanes, V>.Pack(panel, OutputGradient + ((long)start * Outputs), terms, Outputs, Outputs, 1, to);
         }
     }
 
@@ -157,8 +151,8 @@ internal static unsafe partial class ConvolutionBackwardWeights
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Run(int piece)
         {
-            int full = 3 * TLanes.Count, first = piece * full, count = Math.Min(full, Outputs - first);
-            int width = (count + TLanes.Count - 1) / TLanes.Count * TLanes.Count;
+            int first = Panels<TLanes, V>.First(piece, Outputs), width = Panels<TLanes, V>.Vectors(piece, Outputs) * TLanes.Count;
+            int count = Math.Min(width, Outputs - first);
             float* sums = stackalloc float[3 * 16];
             for (int start = 0; start < Positions; start += Chunk)
             {

@@ -1,7 +1,7 @@
 namespace Detox.Gpu.Kernels;
 
 /// <summary>The gradients of a convolution's weights and of its bias.</summary>
-/// <remarks>A weight's gradient sums over all positions of all samples, in that order, cut in chunks of <see cref="Chunk"/>
+/// <remarks>Weights, <see cref="ConvolutionShape.IsWinograd"/>: as <see cref="Winograd"/> says. Else a weight's gradient sums over all positions of all samples, in that order, cut in chunks of <see cref="Chunk"/>
 /// positions: each chunk is the chain fma(pixel, output gradient, sum) from +0, and the chunks are added in ascending order. The bias adds
 /// the output gradients in the same chunks. Portable.</remarks>
 internal static partial class ConvolutionBackwardWeights
@@ -19,13 +19,14 @@ internal static partial class ConvolutionBackwardWeights
     {
         weightsGradient.Clear();
         biasGradient.Clear();
-        int positions = samples * shape.Positions;
+        if (shape.IsWinograd) Winograd.BackwardWeights(shape, samples, input, outputGradient, weightsGradient);
+        int positions = samples * shape.Positions, taps = shape.IsWinograd ? 0 : shape.Taps;
         for (int start = 0; start < positions; start += Chunk)
         {
             int end = Math.Min(start + Chunk, positions);
             for (int n = 0; n < shape.Outputs; n++)
             {
-                for (int tap = 0; tap < shape.Taps; tap++)
+                for (int tap = 0; tap < taps; tap++)
                 {
                     float sum = 0;
                     for (int p = start; p < end; p++)

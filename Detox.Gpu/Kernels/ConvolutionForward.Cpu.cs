@@ -124,6 +124,6 @@ internal static unsafe partial class ConvolutionForward
         public long StepColumn;
 
         public readonly void Run(int piece)
-            => Panels<TLanes, V>.Pack(piece, Matrix, Terms, Columns, StepTerm, StepColumn, Panels + Panels<TLanes, V>.Start(piece, Terms));
+            => Panels<TLanes, V>.Pack(piece, Matrix, Terms, Columns, StepTerm, StepColumn, Panels + ((long)Panels<TLanes, V>.First(piece, Columns) * Terms));
     }
 }

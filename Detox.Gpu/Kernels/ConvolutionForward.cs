@@ -2,6 +2,7 @@ namespace Detox.Gpu.Kernels;
 
 /// <summary>Convolution (cross-correlation) of images by kernels, with an optional bias.</summary>
 /// <remarks>input: samples x height x width x channels; weights: taps x outputs; output: samples x positions x outputs.
+/// <see cref="ConvolutionShape.IsWinograd"/>: as <see cref="Winograd"/> says, + bias. Else
 /// output = (the chain fma(pixel, weight, sum) over the taps, kernel row, kernel column, channel ascending, from +0) + bias; padding
 /// takes part as +0. A NaN reaches the outputs that see it. Portable.</remarks>
 internal static partial class ConvolutionForward
@@ -14,6 +15,12 @@ internal static partial class ConvolutionForward
         ReadOnlySpan<float> bias,
         Span<float> output)
     {
+        if (shape.IsWinograd)
+        {
+            Winograd.Forward(shape, samples, input, weights, bias, output);
+            return;
+        }
+
         int at = 0;
         for (int sample = 0; sample < samples; sample++)
         {

@@ -24,6 +24,11 @@ public readonly record struct ConvolutionShape(int Height, int Width, int Channe
     /// <summary>Whether every output sees all of the image: a fully connected layer.</summary>
     internal bool IsDense => Positions == 1 && Padding == 0 && Taps == InputLength;
 
+    /// <summary>Whether the convolution is defined by <see cref="Winograd"/>'s minimal filtering, which is so where that saves at least
+    /// half of the products and the channels are enough to pay for its transforms.</summary>
+    internal bool IsWinograd => Kernel == 3 && Stride == 1 && Padding <= 2 && Channels >= 16 && Outputs >= 16
+        && 2 * Winograd.Places * Winograd.Tiles(this) <= Kernel * Kernel * Positions;
+
     internal int PaddedWidth => Width + (2 * Padding);
 
     internal int PaddedLength => (Height + (2 * Padding)) * PaddedWidth * Channels;

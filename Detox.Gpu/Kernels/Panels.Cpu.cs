@@ -11,7 +11,8 @@ internal unsafe interface ISink
     void Take(int row, int first, int count, float* sums);
 }
 
-/// <summary>A matrix in panels of three vectors' columns, the last one narrower and filled up with zeros.</summary>
+/// <summary>A matrix in panels of three vectors' columns, the last ones narrower and filled up with zeros.</summary>
+/// <remarks>One vector alone keeps the multiplier waiting for rows. So where one would be left over, the last two panels have two each.</remarks>
 internal static unsafe class Panels<TLanes, V>
     where TLanes : struct, ILanes<V>
     where V : unmanaged
@@ -26,8 +27,16 @@ internal static unsafe class Panels<TLanes, V>
 
     public static int Count(int columns) => (columns + FullColumns - 1) / FullColumns;
 
-    /// <summary>Where a panel begins behind those before it.</summary>
-    public static long Start(int panel, int terms) => (long)panel * FullColumns * terms;
+    /// <summary>The first column of a panel. A panel begins as many floats behind the first one as there are terms in the columns before it.</summary>
+    public static int First(int panel, int columns)
+    {
+        int vectors = Vectors(columns);
+        return (panel == Count(columns) - 1 && panel > 0 && vectors % 3 == 1 ? vectors - 2 : 3 * panel) * TLanes.Count;
+    }
+
+    /// <summary>The vectors of a panel.</summary>
+    public static int Vectors(int panel, int columns)
+        => (panel == Count(columns) - 1 ? Vectors(columns) : First(panel + 1, columns) / TLanes.Count) - (First(panel, columns) / TLanes.Count);
 
     /// <summary>Floats that the panels of a matrix take.</summary>
     public static long Length(int terms, int columns) => (long)terms * Vectors(columns) * TLanes.Count;
@@ -39,8 +48,7 @@ internal static unsafe class Panels<TLanes, V>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(int panel, float* matrix, int terms, int columns, long stepTerm, long stepColumn, float* to)
     {
-        int first = panel * FullColumns, count = Math.Min(FullColumns, columns - first);
-        int width = Vectors(count) * TLanes.Count;
+        int first = First(panel, columns), width = Vectors(panel, columns) * TLanes.Count, count = Math.Min(width, columns - first);
         float* from = matrix + (first * stepColumn);
         if (stepTerm == 1 && stepColumn != 1)
         {
@@ -113,7 +121,7 @@ internal static unsafe class Panels<TLanes, V>
         where TSink : struct, ISink
     {
         for (int panel = 0; panel < Count(columns); panel++)
-            MultiplyOne(rows, count, terms, panel, panels + Start(panel, termCount), columns, ref sink);
+            MultiplyOne(rows, count, terms, panel, panels + ((long)First(panel, columns) * termCount), columns, ref sink);
     }
 
     /// <summary>Multiplies up to <see cref="RowBlock"/> rows by one panel, which begins at <paramref name="at"/>.</summary>
@@ -123,14 +131,24 @@ internal static unsafe class Panels<TLanes, V>
     {
         for (int i = count; i < count + 12; i++) rows[i] = rows[count - 1];
         float* result = stackalloc float[12 * 16];
-        int first = panel * FullColumns, width = Math.Min(FullColumns, columns - first);
-        int vectors = Vectors(width), height = RegisterTile<TLanes, V>.Height(vectors);
+        int first = First(panel, columns), vectors = Vectors(panel, columns), width = Math.Min(vectors * TLanes.Count, columns - first);
+        int height = RegisterTile<TLanes, V>.Height(vectors);
         for (int row = 0; row < count; row += height)
         {
             RegisterTile<TLanes, V>.Multiply(rows + row, terms, at, vectors, result);
             int end = Math.Min(height, count - row);
             for (int i = 0; i < end; i++) sink.Take(row + i, first, width, result + (i * vectors * TLanes.Count));
         }
+    }
+
+    /// <summary>Multiplies rows by one panel and keeps the sums as they are, row after row, each as wide as the panel.</summary>
+    /// <param name="rows">Pointers to the rows; behind them 12 more, which point to the last row.</param>
+    /// <param name="to">With room for 12 more rows.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void MultiplyPlain(float** rows, int count, Terms* terms, float* panel, int vectors, float* to)
+    {
+        int height = RegisterTile<TLanes, V>.Height(vectors), width = vectors * TLanes.Count;
+        for (int row = 0; row < count; row += height) RegisterTile<TLanes, V>.Multiply(rows + row, terms, panel, vectors, to + ((long)row * width));
     }
 
     /// <summary>Packs one panel into this thread's own memory, where it stays in the cache, and multiplies all rows by it.</summary>

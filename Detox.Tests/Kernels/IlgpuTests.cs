@@ -49,6 +49,10 @@ public sealed class IlgpuTests(IlgpuKind kind)
             (new(12, 12, 20, 5, 50), 9),
             (ConvolutionShape.Linear(800, 17), 5),
             (ConvolutionShape.Linear(3, 24), 600),
+            (new(8, 8, 16, 3, 16, Padding: 1), 1),
+            (new(9, 7, 17, 3, 33, Padding: 1), 3),
+            (new(8, 12, 64, 3, 20, Padding: 2), 2),
+            (new(10, 10, 40, 3, 70), 40),
         ];
         foreach ((ConvolutionShape shape, int samples) in IsSlow ? shapes.Take(7) : shapes)
         {

@@ -23,7 +23,8 @@ public sealed class PtxTests
     private static IEnumerable<TestCaseData> Kernels() => typeof(Portable).Assembly.GetTypes()
         .Where(type => type.Namespace == typeof(Portable).Namespace)
         .SelectMany(type => type.GetMethods(BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.Public | BindingFlags.DeclaredOnly))
-        .Where(method => method.Name.Contains("Kernel", StringComparison.Ordinal) && method.ReturnType == typeof(void))
+        .Where(method => method.GetParameters() is [{ ParameterType: var first }, ..]
+            && (first == typeof(Index1D) || (method.Name.EndsWith("Kernel", StringComparison.Ordinal) && method.ReturnType == typeof(void))))
         .Select(method => new TestCaseData(method).SetArgDisplayNames($"{method.DeclaringType!.Name}.{method.Name}"));
 
     [OneTimeTearDown]

@@ -27,7 +27,7 @@ public sealed unsafe partial class CpuDevice
         if (bias is { } given) Expect(given, shape.Outputs, nameof(bias));
         Expect(output, (long)samples * shape.OutputLength, nameof(output));
         if (samples == 0) return;
-        float* images = Padded(shape, samples, Pointer(input));
+        float* images = Pointer(input);
         float* biases = bias is { } some ? Pointer(some) : null;
         switch (NetworkLanes)
         {
@@ -67,7 +67,7 @@ public sealed unsafe partial class CpuDevice
             return;
         }
 
-        float* images = Padded(shape, samples, Pointer(input));
+        float* images = Pointer(input);
         float* biases = biasGradient is { } some ? Pointer(some) : null;
         switch (NetworkLanes)
         {
@@ -183,10 +183,16 @@ public sealed unsafe partial class CpuDevice
         where TLanes : struct, ILanes<V>
         where V : unmanaged
     {
+        if (shape.IsWinograd)
+        {
+            WinogradForward<TLanes, V>(shape, samples, images, weights, isTurned: false, bias, output);
+            return;
+        }
+
         var work = new ConvolutionForward.Cpu<TLanes, V>
         {
             Shape = shape,
-            Images = images,
+            Images = Padded(shape, samples, images),
             Weights = weights,
             Bias = bias,
             Output = output,
@@ -200,6 +206,12 @@ public sealed unsafe partial class CpuDevice
         where TLanes : struct, ILanes<V>
         where V : unmanaged
     {
+        if (shape.IsWinograd)
+        {
+            WinogradForward<TLanes, V>(Winograd.Turned(shape), samples, outputGradient, weights, isTurned: true, null, inputGradient);
+            return;
+        }
+
         if (shape.Taps == shape.InputLength && shape.Positions == 1 && shape.Padding == 0)
         {
             var dense = new ConvolutionBackwardInput.Dense<TLanes, V>
@@ -236,6 +248,12 @@ public sealed unsafe partial class CpuDevice
         where TLanes : struct, ILanes<V>
         where V : unmanaged
     {
+        if (shape.IsWinograd)
+        {
+            WinogradBackwardWeights<TLanes, V>(shape, samples, images, outputGradient, weightsGradient, biasGradient);
+            return;
+        }
+
         int positions = samples * shape.Positions;
         int runs = Kernels.ConvolutionBackwardWeights.Chunks.MostRuns(shape, samples), chunkCount = Kernels.ConvolutionBackwardWeights.Chunks.ChunkCount(shape, samples);
         Grow(ref _runOffsets, runs);
@@ -258,7 +276,7 @@ public sealed unsafe partial class CpuDevice
         var work = new ConvolutionBackwardWeights.Cpu<TLanes, V>
         {
             Shape = shape,
-            Images = images,
+            Images = Padded(shape, samples, images),
             Panels = pack.Panels,
             Chunks = chunks,
             WeightsGradient = weightsGradient,

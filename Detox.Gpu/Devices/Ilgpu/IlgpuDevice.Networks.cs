@@ -13,6 +13,12 @@ public sealed partial class IlgpuDevice
         if (bias is { } given) Expect(given, shape.Outputs, nameof(bias));
         Expect(output, (long)samples * shape.OutputLength, nameof(output));
         if (output.Length == 0) return;
+        if (shape.IsWinograd)
+        {
+            WinogradForward(shape, samples, input, weights, turned: false, bias, output);
+            return;
+        }
+
         int rows = checked(samples * shape.Positions), hasBias = bias is null ? 0 : 1;
         KernelConfig groups = TiledProduct.Groups(rows, shape.Outputs);
         if (shape.IsDense)
@@ -32,6 +38,12 @@ public sealed partial class IlgpuDevice
         Expect(weights, shape.WeightLength, nameof(weights));
         Expect(inputGradient, (long)samples * shape.InputLength, nameof(inputGradient));
         if (inputGradient.Length == 0) return;
+        if (shape.IsWinograd)
+        {
+            WinogradForward(Winograd.Turned(shape), samples, outputGradient, weights, turned: true, null, inputGradient);
+            return;
+        }
+
         if (shape.IsDense)
         {
             Kernel("DenseBackwardInput", () => _accelerator.LoadKernel<int, int, int, ArrayView<float>, ArrayView<float>, ArrayView<float>>(Kernels.ConvolutionBackwardInput.DenseKernel))(
@@ -60,17 +72,25 @@ public sealed partial class IlgpuDevice
             return;
         }
 
-        var add = Kernel("AddChunks", () => _accelerator.LoadAutoGroupedKernel<Index1D, int, ArrayView<float>, ArrayView<float>>(Kernels.ConvolutionBackwardWeights.AddKernel));
-        ArrayView<float> sums = Scratch<float>("chunks", chunks * weightsGradient.Length);
-        Kernel(nameof(ConvolutionBackwardWeights), () => _accelerator.LoadKernel<ConvolutionShape, int, ArrayView<float>, ArrayView<float>, ArrayView<float>>(Kernels.ConvolutionBackwardWeights.ChunkKernel))(
-            _stream, TiledProduct.Groups(shape.Taps, shape.Outputs, chunks), shape, positions, Pointer(input), Pointer(outputGradient), sums);
-        add(_stream, Threads(weightsGradient.Length), chunks, sums, Pointer(weightsGradient));
+        if (shape.IsWinograd) WinogradBackwardWeights(shape, samples, input, outputGradient, weightsGradient);
+        else ChunkedBackwardWeights(shape, positions, chunks, input, outputGradient, weightsGradient);
         if (biasGradient is not { } bias) return;
         ArrayView<float> biasSums = Scratch<float>("bias chunks", (long)chunks * shape.Outputs);
         Kernel("BiasChunks", () => _accelerator.LoadAutoGroupedKernel<Index1D, int, int, ArrayView<float>, ArrayView<float>>(Kernels.ConvolutionBackwardWeights.BiasChunkKernel))(
             _stream, Threads(biasSums.Length), shape.Outputs, positions, Pointer(outputGradient), biasSums);
-        add(_stream, Threads(bias.Length), chunks, biasSums, Pointer(bias));
+        AddChunks()(_stream, Threads(bias.Length), chunks, biasSums, Pointer(bias));
     }
+
+    private void ChunkedBackwardWeights(in ConvolutionShape shape, int positions, int chunks, View input, View outputGradient, View weightsGradient)
+    {
+        ArrayView<float> sums = Scratch<float>("chunks", chunks * weightsGradient.Length);
+        Kernel(nameof(ConvolutionBackwardWeights), () => _accelerator.LoadKernel<ConvolutionShape, int, ArrayView<float>, ArrayView<float>, ArrayView<float>>(Kernels.ConvolutionBackwardWeights.ChunkKernel))(
+            _stream, TiledProduct.Groups(shape.Taps, shape.Outputs, chunks), shape, positions, Pointer(input), Pointer(outputGradient), sums);
+        AddChunks()(_stream, Threads(weightsGradient.Length), chunks, sums, Pointer(weightsGradient));
+    }
+
+    private Action<AcceleratorStream, Index1D, int, ArrayView<float>, ArrayView<float>> AddChunks()
+        => Kernel("AddChunks", () => _accelerator.LoadAutoGroupedKernel<Index1D, int, ArrayView<float>, ArrayView<float>>(Kernels.ConvolutionBackwardWeights.AddKernel));
 
     public override void MatrixMultiply(int m, int n, int k, View left, View right, View result)
         => ConvolutionForward(ConvolutionShape.Linear(k, n), m, left, right, null, result);
