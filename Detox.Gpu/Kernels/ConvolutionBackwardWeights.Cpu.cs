@@ -5,22 +5,27 @@ namespace Detox.Gpu.Kernels;
 
 internal static unsafe partial class ConvolutionBackwardWeights
 {
-    /// <summary>The chunks of positions, as terms behind a tap's pointer: a run is a row of output pixels, or what a chunk takes of it.</summary>
-    internal struct Chunks
+    /// <summary>Positions of a chunk whose pixels and panels stay together in a first-level cache. A chain goes on from part to part.</summary>
+    private const int Part = Chunk / 4;
+
+    /// <summary>The parts of chunks of positions, as terms behind a tap's pointer: a run is a row of output pixels, or what a part takes of it.</summary>
+    internal struct Parts
     {
         public long* Offsets;
         public int* Lengths;
 
-        /// <summary>Where each chunk's runs begin, and after the last chunk their end.</summary>
+        /// <summary>Where each part's runs begin, and after the last part their end.</summary>
         public int* FirstRun;
 
         public int Count;
 
         /// <summary>The most runs there can be.</summary>
         public static int MostRuns(in ConvolutionShape shape, int samples)
-            => (samples * shape.OutputHeight) + ChunkCount(shape, samples);
+            => (samples * shape.OutputHeight) + PartCount(shape, samples);
 
         public static int ChunkCount(in ConvolutionShape shape, int samples) => ((samples * shape.Positions) + Chunk - 1) / Chunk;
+
+        public static int PartCount(in ConvolutionShape shape, int samples) => ((samples * shape.Positions) + Part - 1) / Part;
 
         public void Fill(in ConvolutionShape shape, int samples)
         {
@@ -33,12 +38,12 @@ internal static unsafe partial class ConvolutionBackwardWeights
                     + ((long)(row % shape.OutputHeight) * shape.Stride * shape.PaddedWidth * shape.Channels);
                 for (int x = 0; x < shape.OutputWidth;)
                 {
-                    int length = Math.Min(shape.OutputWidth - x, Chunk - taken);
+                    int length = Math.Min(shape.OutputWidth - x, Part - taken);
                     Offsets[run] = start + ((long)x * shape.Stride * shape.Channels);
                     Lengths[run++] = length;
                     x += length;
                     taken += length;
-                    if (taken < Chunk) continue;
+                    if (taken < Part) continue;
                     FirstRun[++Count] = run;
                     taken = 0;
                 }
@@ -56,7 +61,7 @@ internal static unsafe partial class ConvolutionBackwardWeights
         public ConvolutionShape Shape;
         public float* Images;
         public float* Panels;
-        public Chunks Chunks;
+        public Parts Parts;
         public float* WeightsGradient;
         public int Positions;
         public int TapBlock;
@@ -69,54 +74,54 @@ internal static unsafe partial class ConvolutionBackwardWeights
             int first = piece * TapBlock, count = Math.Min(TapBlock, Shape.Taps - first);
             int runLength = Shape.Kernel * Shape.Channels;
             float** rows = stackalloc float*[Panels<TLanes, V>.RowPointers];
-            for (int i = 0; i < count; i++)
+            for (int i = 0; i < count + 12; i++)
             {
-                int tap = first + i;
+                int tap = first + Math.Min(i, count - 1);
                 rows[i] = Images + ((long)(tap / runLength) * Shape.PaddedWidth * Shape.Channels) + (tap % runLength);
             }
 
-            for (int chunk = 0; chunk < Chunks.Count; chunk++)
-            {
-                int run = Chunks.FirstRun[chunk], terms = Math.Min(Chunk, Positions - (chunk * Chunk));
-                Terms positions = new()
-                {
-                    Offsets = Chunks.Offsets + run,
-                    Lengths = Chunks.Lengths + run,
-                    Runs = Chunks.FirstRun[chunk + 1] - run,
-                    Step = (long)Shape.Stride * Shape.Channels,
-                };
-                Sink sink = new()
-                {
-                    Output = WeightsGradient + ((long)first * Shape.Outputs),
-                    Columns = Shape.Outputs,
-                    IsFirst = chunk == 0,
-                };
-                float* panels = Panels + Panels<TLanes, V>.Length(chunk * Chunk, Shape.Outputs);
-                Panels<TLanes, V>.Multiply(rows, count, &positions, terms, panels, Shape.Outputs, ref sink);
-            }
+            for (int start = 0; start < Positions; start += Chunk)
+                for (int panel = 0; panel < Panels<TLanes, V>.Count(Shape.Outputs); panel++) AddChunk(rows, first, count, start, panel);
         }
 
-        private struct Sink : ISink
+        [SkipLocalsInit]
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private readonly void AddChunk(float** rows, int firstTap, int count, int start, int panel)
         {
-            public float* Output;
-            public int Columns;
-            public bool IsFirst;
-
-            [MethodImpl(MethodImplOptions.AggressiveInlining)]
-            public readonly void Take(int row, int first, int count, float* sums)
+            float* sums = stackalloc float[Panels<TLanes, V>.RowPointers * 3 * 16];
+            int first = Panels<TLanes, V>.First(panel, Shape.Outputs), vectors = Panels<TLanes, V>.Vectors(panel, Shape.Outputs), width = vectors * TLanes.Count;
+            int end = Math.Min(start + Chunk, Positions);
+            float* panels = Panels + Panels<TLanes, V>.Length(start, Shape.Outputs) + ((long)first * (end - start));
+            for (int at = start; at < end; at += Part, panels += Part * width)
             {
-                float* to = Output + ((long)row * Columns) + first;
-                int j = 0;
-                if (IsFirst)
+                int part = at / Part, run = Parts.FirstRun[part];
+                Terms positions = new()
                 {
-                    for (; j <= count - TLanes.Count; j += TLanes.Count) TLanes.Store(TLanes.Load(sums + j), to + j);
-                    for (; j < count; j++) to[j] = sums[j];
-                    return;
-                }
-
-                for (; j <= count - TLanes.Count; j += TLanes.Count) TLanes.Store(TLanes.Add(TLanes.Load(to + j), TLanes.Load(sums + j)), to + j);
-                for (; j < count; j++) to[j] += sums[j];
+                    Offsets = Parts.Offsets + run,
+                    Lengths = Parts.Lengths + run,
+                    Runs = Parts.FirstRun[part + 1] - run,
+                    Step = (long)Shape.Stride * Shape.Channels,
+                };
+                Panels<TLanes, V>.MultiplyPlain(rows, count, &positions, panels, vectors, sums, goesOn: at > start);
             }
+
+            int columns = Math.Min(width, Shape.Outputs - first);
+            for (int i = 0; i < count; i++)
+                Add(sums + (i * width), columns, WeightsGradient + ((long)(firstTap + i) * Shape.Outputs) + first, start == 0);
+        }
+
+        private static void Add(float* sums, int count, float* to, bool isFirst)
+        {
+            int j = 0;
+            if (isFirst)
+            {
+                for (; j <= count - TLanes.Count; j += TLanes.Count) TLanes.Store(TLanes.Load(sums + j), to + j);
+                for (; j < count; j++) to[j] = sums[j];
+                return;
+            }
+
+            for (; j <= count - TLanes.Count; j += TLanes.Count) TLanes.Store(TLanes.Add(TLanes.Load(to + j), TLanes.Load(sums + j)), to + j);
+            for (; j < count; j++) to[j] += sums[j];
         }
     }
 

@@ -144,11 +144,12 @@ internal static unsafe class Panels<TLanes, V>
     /// <summary>Multiplies rows by one panel and keeps the sums as they are, row after row, each as wide as the panel.</summary>
     /// <param name="rows">Pointers to the rows; behind them 12 more, which point to the last row.</param>
     /// <param name="to">With room for 12 more rows.</param>
+    /// <param name="goesOn">Whether the chains go on from the sums that are there, instead of from +0.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void MultiplyPlain(float** rows, int count, Terms* terms, float* panel, int vectors, float* to)
+    public static void MultiplyPlain(float** rows, int count, Terms* terms, float* panel, int vectors, float* to, bool goesOn = false)
     {
         int height = RegisterTile<TLanes, V>.Height(vectors), width = vectors * TLanes.Count;
-        for (int row = 0; row < count; row += height) RegisterTile<TLanes, V>.Multiply(rows + row, terms, panel, vectors, to + ((long)row * width));
+        for (int row = 0; row < count; row += height) RegisterTile<TLanes, V>.Multiply(rows + row, terms, panel, vectors, to + ((long)row * width), goesOn);
     }
 
     /// <summary>Packs one panel into this thread's own memory, where it stays in the cache, and multiplies all rows by it.</summary>

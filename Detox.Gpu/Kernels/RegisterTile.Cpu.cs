@@ -28,23 +28,40 @@ internal static unsafe class RegisterTile<TLanes, V>
     public static int Height(int vectors) => 12 / vectors;
 
     /// <summary>result[row][column] = the sums of Height(vectors) rows.</summary>
-    public static void Multiply(float** rows, Terms* terms, float* panel, int vectors, float* result)
+    /// <param name="goesOn">Whether the chains go on from what result holds, instead of from +0.</param>
+    public static void Multiply(float** rows, Terms* terms, float* panel, int vectors, float* result, bool goesOn = false)
     {
         switch (vectors)
         {
-            case 3: Wide(rows, terms, panel, result); break;
-            case 2: Middle(rows, terms, panel, result); break;
-            default: Narrow(rows, terms, panel, result); break;
+            case 3: Wide(rows, terms, panel, result, goesOn); break;
+            case 2: Middle(rows, terms, panel, result, goesOn); break;
+            default: Narrow(rows, terms, panel, result, goesOn); break;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Wide(float** rows, Terms* terms, float* panel, float* result)
+    private static void Wide(float** rows, Terms* terms, float* panel, float* result, bool goesOn)
     {
         V s00 = TLanes.Zero, s01 = s00, s02 = s00;
         V s10 = s00, s11 = s00, s12 = s00;
         V s20 = s00, s21 = s00, s22 = s00;
         V s30 = s00, s31 = s00, s32 = s00;
+        if (goesOn)
+        {
+            s00 = TLanes.Load(result);
+            s01 = TLanes.Load(result + TLanes.Count);
+            s02 = TLanes.Load(result + (2 * TLanes.Count));
+            s10 = TLanes.Load(result + (3 * TLanes.Count));
+            s11 = TLanes.Load(result + (4 * TLanes.Count));
+            s12 = TLanes.Load(result + (5 * TLanes.Count));
+            s20 = TLanes.Load(result + (6 * TLanes.Count));
+            s21 = TLanes.Load(result + (7 * TLanes.Count));
+            s22 = TLanes.Load(result + (8 * TLanes.Count));
+            s30 = TLanes.Load(result + (9 * TLanes.Count));
+            s31 = TLanes.Load(result + (10 * TLanes.Count));
+            s32 = TLanes.Load(result + (11 * TLanes.Count));
+        }
+
         int runs = terms->Runs;
         nint step = (nint)terms->Step;
         for (int run = 0; run < runs; run++)
@@ -86,10 +103,26 @@ internal static unsafe class RegisterTile<TLanes, V>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Middle(float** rows, Terms* terms, float* panel, float* result)
+    private static void Middle(float** rows, Terms* terms, float* panel, float* result, bool goesOn)
     {
         V s00 = TLanes.Zero, s01 = s00, s10 = s00, s11 = s00, s20 = s00, s21 = s00;
         V s30 = s00, s31 = s00, s40 = s00, s41 = s00, s50 = s00, s51 = s00;
+        if (goesOn)
+        {
+            s00 = TLanes.Load(result);
+            s01 = TLanes.Load(result + TLanes.Count);
+            s10 = TLanes.Load(result + (2 * TLanes.Count));
+            s11 = TLanes.Load(result + (3 * TLanes.Count));
+            s20 = TLanes.Load(result + (4 * TLanes.Count));
+            s21 = TLanes.Load(result + (5 * TLanes.Count));
+            s30 = TLanes.Load(result + (6 * TLanes.Count));
+            s31 = TLanes.Load(result + (7 * TLanes.Count));
+            s40 = TLanes.Load(result + (8 * TLanes.Count));
+            s41 = TLanes.Load(result + (9 * TLanes.Count));
+            s50 = TLanes.Load(result + (10 * TLanes.Count));
+            s51 = TLanes.Load(result + (11 * TLanes.Count));
+        }
+
         int runs = terms->Runs;
         nint step = (nint)terms->Step;
         for (int run = 0; run < runs; run++)
@@ -137,9 +170,25 @@ internal static unsafe class RegisterTile<TLanes, V>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Narrow(float** rows, Terms* terms, float* panel, float* result)
+    private static void Narrow(float** rows, Terms* terms, float* panel, float* result, bool goesOn)
     {
         V s0 = TLanes.Zero, s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0, s8 = s0, s9 = s0, s10 = s0, s11 = s0;
+        if (goesOn)
+        {
+            s0 = TLanes.Load(result);
+            s1 = TLanes.Load(result + TLanes.Count);
+            s2 = TLanes.Load(result + (2 * TLanes.Count));
+            s3 = TLanes.Load(result + (3 * TLanes.Count));
+            s4 = TLanes.Load(result + (4 * TLanes.Count));
+            s5 = TLanes.Load(result + (5 * TLanes.Count));
+            s6 = TLanes.Load(result + (6 * TLanes.Count));
+            s7 = TLanes.Load(result + (7 * TLanes.Count));
+            s8 = TLanes.Load(result + (8 * TLanes.Count));
+            s9 = TLanes.Load(result + (9 * TLanes.Count));
+            s10 = TLanes.Load(result + (10 * TLanes.Count));
+            s11 = TLanes.Load(result + (11 * TLanes.Count));
+        }
+
         int runs = terms->Runs;
         nint step = (nint)terms->Step;
         for (int run = 0; run < runs; run++)

@@ -14,7 +14,7 @@ internal static unsafe class WinogradBackwardWeights<TLanes, V>
     public const int ChannelBlock = Panels<TLanes, V>.RowBlock;
 
     /// <summary>Floats of a group's data and gradients.</summary>
-    private const int GroupFloats = 2 * 1024 * 1024;
+    private const int GroupFloats = 5 * 256 * 1024;
 
     /// <summary>Tiles of a group.</summary>
     public static int GroupTiles(in ConvolutionShape shape)

@@ -14,7 +14,7 @@ internal static unsafe class WinogradForward<TLanes, V>
     public const int MostTiles = Panels<TLanes, V>.RowBlock;
 
     /// <summary>Floats of a block's data that leave room in a second-level cache for the weights that pass through.</summary>
-    private const int DataFloats = 128 * 1024;
+    private const int DataFloats = 96 * 1024;
 
     /// <summary>Channels whose weights are transformed at once.</summary>
     private const int ChannelBlock = 16;

@@ -255,12 +255,12 @@ public sealed unsafe partial class CpuDevice
         }
 
         int positions = samples * shape.Positions;
-        int runs = Kernels.ConvolutionBackwardWeights.Chunks.MostRuns(shape, samples), chunkCount = Kernels.ConvolutionBackwardWeights.Chunks.ChunkCount(shape, samples);
+        int runs = Kernels.ConvolutionBackwardWeights.Parts.MostRuns(shape, samples), chunkCount = Kernels.ConvolutionBackwardWeights.Parts.ChunkCount(shape, samples);
         Grow(ref _runOffsets, runs);
         Grow(ref _runLengths, runs);
-        Grow(ref _firstRuns, chunkCount + 1);
-        ConvolutionBackwardWeights.Chunks chunks = new() { Offsets = Address(_runOffsets), Lengths = Address(_runLengths), FirstRun = Address(_firstRuns) };
-        chunks.Fill(shape, samples);
+        Grow(ref _firstRuns, Kernels.ConvolutionBackwardWeights.Parts.PartCount(shape, samples) + 1);
+        ConvolutionBackwardWeights.Parts parts = new() { Offsets = Address(_runOffsets), Lengths = Address(_runLengths), FirstRun = Address(_firstRuns) };
+        parts.Fill(shape, samples);
 
         var pack = new ConvolutionBackwardWeights.Pack<TLanes, V>
         {
@@ -278,7 +278,7 @@ public sealed unsafe partial class CpuDevice
             Shape = shape,
             Images = Padded(shape, samples, images),
             Panels = pack.Panels,
-            Chunks = chunks,
+            Parts = parts,
             WeightsGradient = weightsGradient,
             Positions = positions,
             TapBlock = Math.Clamp(share, 12, Panels<TLanes, V>.RowBlock),
