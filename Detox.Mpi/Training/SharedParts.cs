@@ -15,9 +15,12 @@ internal sealed class SharedParts : IDisposable
         Data = DataSource.Open(options.Data, options.Seed);
         List<IGradientSource> networks = [];
         Layout = null!;
-        for (int i = 0; i < Math.Min(options.Threads!.Value, options.GroupCount); i++)
+
+        // Where there are fewer groups than threads, several threads share a network.
+        int count = Math.Min(options.Threads!.Value, options.GroupCount);
+        for (int i = 0; i < count; i++)
         {
-            Device device = DeviceChoice.Open(options.Device, threads: 1, rank: i, localRank: i);
+            Device device = DeviceChoice.Open(options.Device, options.Threads!.Value / count, rank: i, localRank: i);
             _owned.Add(device);
             Layout = TrainRun.CreateNetwork(options, device, Data);
             _owned.Add(Layout);
