@@ -9,6 +9,8 @@ internal sealed class BatchNormLayer(string name, int positions, int channels, b
     /// <summary>The share of a batch in the running statistics; torch's.</summary>
     private const float Momentum = 0.1f;
 
+    public override string Kind => "batch-norm";
+
     public override int InputLength => positions * channels;
 
     public override int OutputLength => InputLength;

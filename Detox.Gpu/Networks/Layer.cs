@@ -23,6 +23,9 @@ internal abstract class Layer
 
     public abstract int OutputLength { get; }
 
+    /// <summary>What it does, in a word or two.</summary>
+    public abstract string Kind { get; }
+
     /// <summary>Whether the output takes the input's place.</summary>
     public virtual bool IsInPlace => false;
 

@@ -6,6 +6,8 @@ namespace Detox.Gpu.Networks;
 /// <summary>A convolution, with a bias or without; a fully connected layer is one of a 1 x 1 image.</summary>
 internal sealed class ConvolutionLayer(string name, ConvolutionShape shape, bool hasBias = true) : Layer
 {
+    public override string Kind => "convolution";
+
     public override int InputLength => shape.InputLength;
 
     public override int OutputLength => shape.OutputLength;
@@ -44,6 +46,8 @@ internal sealed class ConvolutionLayer(string name, ConvolutionShape shape, bool
 /// <summary>The rectifier, in place.</summary>
 internal sealed class ReluLayer(int length) : Layer
 {
+    public override string Kind => "rectifier";
+
     public override int InputLength => length;
 
     public override int OutputLength => length;
@@ -61,6 +65,8 @@ internal sealed class ReluLayer(int length) : Layer
 /// <summary>The largest value of each window.</summary>
 internal sealed class MaxPoolLayer(PoolShape shape) : Layer
 {
+    public override string Kind => "max pool";
+
     public override int InputLength => shape.InputLength;
 
     public override int OutputLength => shape.OutputLength;
@@ -76,6 +82,8 @@ internal sealed class MaxPoolLayer(PoolShape shape) : Layer
 /// <summary>The mean over all positions of an image.</summary>
 internal sealed class AveragePoolLayer(int positions, int channels) : Layer
 {
+    public override string Kind => "average pool";
+
     public override int InputLength => positions * channels;
 
     public override int OutputLength => channels;
@@ -91,6 +99,8 @@ internal sealed class AveragePoolLayer(int positions, int channels) : Layer
 /// <summary>The sum of two values, rectified where that is wanted: the end of a residual block.</summary>
 internal sealed class AddLayer(int length, bool rectified) : Layer
 {
+    public override string Kind => "sum";
+
     public override int InputLength => length;
 
     public override int OutputLength => length;

@@ -2,6 +2,10 @@ using Detox.Gpu.Devices;
 
 namespace Detox.Gpu.Networks;
 
+/// <summary>A layer that has just run, forward or backward.</summary>
+/// <param name="Flops">Multiplications and additions that its definition as a plain sum has; 0 where it has no products.</param>
+public readonly record struct LayerPass(int Index, string Name, bool IsBackward, double Flops);
+
 /// <summary>A model on a device: its layers, its activations, and the flat vector of its parameters.</summary>
 /// <remarks>What it computes is the same bits on every device. All memory is taken when it is created.</remarks>
 public sealed class Network : IDisposable
@@ -68,6 +72,9 @@ public sealed class Network : IDisposable
     public static IReadOnlyList<string> Models { get; } = Array.ConvertAll(_models, model => model.Name);
 
     public string Model { get; }
+
+    /// <summary>Is told of every layer that has run; null in training. To measure, it waits for the device itself.</summary>
+    public Action<LayerPass>? Observer { get; set; }
 
     /// <summary>The most samples of one call.</summary>
     public int Batch { get; }
@@ -150,6 +157,7 @@ public sealed class Network : IDisposable
             layer.Backward(At(i, samples, true, state, statistics), outputGradient, inputGradient, ParametersOf(i, gradient));
             foreach (GradientPlan.Sum sum in step.Sums)
                 _device.Add(Slot(sum.Earlier, samples, sum.Length), Slot(sum.Later, samples, sum.Length), Slot(sum.Total, samples, sum.Length), rectified: false);
+            Observer?.Invoke(new LayerPass(i, NameOf(layer), true, samples * layer.ForwardFlops * (inputGradient is null ? 1 : 2)));
         }
     }
 
@@ -256,9 +264,19 @@ public sealed class Network : IDisposable
         if (samples > Batch) throw new ArgumentException($"{samples} samples where a call takes at most {Batch}.");
         if (images.Length != samples * InputLength) throw new ArgumentException($"{images.Length} floats where {samples} images have {samples * InputLength}.", nameof(images));
         _device.Write(images, _values[0].All.Slice(0, images.Length));
-        for (int i = 0; i < _nodes.Count; i++) _nodes[i].Layer.Forward(At(i, samples, isTraining, state, statistics));
+        for (int i = 0; i < _nodes.Count; i++)
+        {
+            _nodes[i].Layer.Forward(At(i, samples, isTraining, state, statistics));
+            Observer?.Invoke(new LayerPass(i, NameOf(_nodes[i].Layer), false, samples * _nodes[i].Layer.ForwardFlops));
+        }
+
         return samples;
     }
+
+    /// <summary>"layer1.0.conv1" where it has parameters, else what it does: "max pool".</summary>
+    private static string NameOf(Layer layer) => layer.Parameters.Count > 0
+        ? layer.Parameters[0].Name[..layer.Parameters[0].Name.LastIndexOf('.')]
+        : layer.Kind;
 
     private Pass At(int node, int samples, bool isTraining, View state, View statistics)
     {

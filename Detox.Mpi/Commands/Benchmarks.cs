@@ -25,7 +25,7 @@ internal static class Benchmarks
     private const int RuleWidth = 1_000_000;
     private const int GemmSize = 1024;
 
-    public static IReadOnlyList<string> Names { get; } = ["gradient", "gemm", "rule", "ballot", "kernel"];
+    public static IReadOnlyList<string> Names { get; } = ["gradient", "gemm", "rule", "ballot", "kernel", "layer"];
 
     /// <summary>Every measurement whose name begins with <paramref name="only"/>, one after another.</summary>
     public static IEnumerable<Measurement> Run(string choice, string only, IReadOnlyList<int> threadCounts)
@@ -40,6 +40,7 @@ internal static class Benchmarks
                 yield return Gradient(device, threads, "lenet", 32);
                 yield return Gradient(device, threads, "lenet", 96);
                 yield return Gradient(device, threads, "resnet18", 32, side: 32, channels: 3);
+                yield return Gradient(device, threads, "vgg13-bn", 32, side: 32, channels: 3);
             }
 
             if (Wanted("gemm")) yield return Gemm(device, threads);
@@ -54,6 +55,12 @@ internal static class Benchmarks
             {
                 foreach (BallotKind kind in Enum.GetValues<BallotKind>())
                     yield return Ballot(device, threads, kind, 431_080);
+            }
+
+            if (Wanted("layer"))
+            {
+                foreach (string model in (string[])["resnet18", "vgg13-bn"])
+                    foreach (Measurement layer in Layers(device, threads, model, 32, 32, 3)) yield return layer;
             }
 
             if (Wanted("kernel"))
@@ -84,18 +91,44 @@ internal static class Benchmarks
 
     private static Measurement Gradient(Device device, int threads, string model, int batch, int side = 28, int channels = 1)
     {
-        using Network network = Network.Create(model, device, side, side, channels, 10, batch);
-        using DeviceBuffer weights = device.Allocate(network.StateLength);
-        using DeviceBuffer payload = device.Allocate(network.PayloadLength);
-        float[] values = new float[network.StateLength], images = new float[batch * network.InputLength];
-        int[] labels = new int[batch];
-        network.Initialise(1, values);
-        device.Write(values, weights.All);
-        SeededRandom random = new(1);
-        foreach (ref float pixel in images.AsSpan()) pixel = random.NextFloat(-1, 1);
-        foreach (ref int label in labels.AsSpan()) label = random.NextInt(network.Classes);
-        double seconds = Median(device, payload, () => network.Gradient(weights.All, images, labels, payload.All));
-        return new Measurement("gradient", $"{model} batch {batch}", threads, seconds, network.GradientFlops(batch) / seconds / 1e9, null);
+        using GradientCase one = new(device, model, batch, side, channels);
+        double seconds = Median(device, one.Payload, one.Run);
+        return new Measurement("gradient", $"{model} batch {batch}", threads, seconds, one.Network.GradientFlops(batch) / seconds / 1e9, null);
+    }
+
+    /// <summary>Each layer of a network, forward and backward, as it runs within gradients: medians, with the share of the arithmetic peak.</summary>
+    private static IEnumerable<Measurement> Layers(Device device, int threads, string model, int batch, int side, int channels)
+    {
+        using KernelBenchmarks kernels = new(device);
+        using DeviceBuffer any = device.Allocate(1);
+        KernelCase arithmetic = kernels.Peaks().Arithmetic;
+        double peak = arithmetic.Flops / Median(device, any, arithmetic.Run);
+
+        using GradientCase one = new(device, model, batch, side, channels);
+        one.Run();
+        Dictionary<LayerPass, List<double>> times = [];
+        float[] waited = new float[1];
+        long last = 0;
+        one.Network.Observer = pass =>
+        {
+            device.Read(one.Payload.All.Slice(0, 1), waited);
+            double seconds = Stopwatch.GetElapsedTime(last).TotalSeconds;
+            if (!times.TryGetValue(pass, out List<double>? list)) times.Add(pass, list = []);
+            list.Add(seconds);
+            last = Stopwatch.GetTimestamp();
+        };
+        for (int run = 0; run < FewestRuns; run++)
+        {
+            last = Stopwatch.GetTimestamp();
+            one.Run();
+        }
+
+        foreach ((LayerPass pass, List<double> list) in times.OrderBy(time => (time.Key.Index, time.Key.IsBackward)))
+        {
+            double seconds = Middle(list), rate = pass.Flops / seconds;
+            yield return new Measurement(
+                "layer", $"{model} {pass.Index} {pass.Name}{(pass.IsBackward ? " backward" : "")}", threads, seconds, pass.Flops > 0 ? rate / 1e9 : null, null, pass.Flops > 0 ? rate / peak : null);
+        }
     }
 
     private static Measurement Gemm(Device device, int threads)
@@ -159,6 +192,11 @@ internal static class Benchmarks
             seconds.Add(Stopwatch.GetElapsedTime(before).TotalSeconds);
         }
 
+        return Middle(seconds);
+    }
+
+    private static double Middle(List<double> seconds)
+    {
         seconds.Sort();
         return (seconds[(seconds.Count - 1) / 2] + seconds[seconds.Count / 2]) / 2;
     }
