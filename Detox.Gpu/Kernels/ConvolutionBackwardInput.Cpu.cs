@@ -21,7 +21,7 @@ internal static unsafe partial class ConvolutionBackwardInput
         public readonly void Run(int piece)
         {
             int taps = Shape.Taps;
-            int block = Math.Clamp(ScratchFloats / taps / 12 * 12, 12, Panels<TLanes, V>.RowBlock);
+            int block = Math.Clamp(ScratchFloats / taps / 24 * 24, 24, Panels<TLanes, V>.RowBlock);
             float* given = ThreadScratch.Floats((long)block * taps);
             float* image = InputGradient + ((long)piece * Shape.InputLength);
             new Span<float>(image, Shape.InputLength).Clear();

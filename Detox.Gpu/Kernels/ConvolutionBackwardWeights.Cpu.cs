@@ -80,13 +80,25 @@ internal static unsafe partial class ConvolutionBackwardWeights
                 rows[i] = Images + ((long)(tap / runLength) * Shape.PaddedWidth * Shape.Channels) + (tap % runLength);
             }
 
+            float* totals = ThreadScratch.Floats(Panels<TLanes, V>.Length(count, Shape.Outputs));
             for (int start = 0; start < Positions; start += Chunk)
-                for (int panel = 0; panel < Panels<TLanes, V>.Count(Shape.Outputs); panel++) AddChunk(rows, first, count, start, panel);
+            {
+                for (int panel = 0; panel < Panels<TLanes, V>.Count(Shape.Outputs); panel++)
+                    AddChunk(rows, count, start, panel, totals + ((long)count * Panels<TLanes, V>.First(panel, Shape.Outputs)));
+            }
+
+            for (int panel = 0; panel < Panels<TLanes, V>.Count(Shape.Outputs); panel++)
+            {
+                int column = Panels<TLanes, V>.First(panel, Shape.Outputs), width = Panels<TLanes, V>.Vectors(panel, Shape.Outputs) * TLanes.Count;
+                int bytes = Math.Min(width, Shape.Outputs - column) * sizeof(float);
+                for (int i = 0; i < count; i++)
+                    Unsafe.CopyBlockUnaligned(WeightsGradient + ((long)(first + i) * Shape.Outputs) + column, totals + ((long)count * column) + (i * width), (uint)bytes);
+            }
         }
 
         [SkipLocalsInit]
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private readonly void AddChunk(float** rows, int firstTap, int count, int start, int panel)
+        private readonly void AddChunk(float** rows, int count, int start, int panel, float* totals)
         {
             float* sums = stackalloc float[Panels<TLanes, V>.RowPointers * 3 * 16];
             int first = Panels<TLanes, V>.First(panel, Shape.Outputs), vectors = Panels<TLanes, V>.Vectors(panel, Shape.Outputs), width = vectors * TLanes.Count;
@@ -105,23 +117,8 @@ internal static unsafe partial class ConvolutionBackwardWeights
                 Panels<TLanes, V>.MultiplyPlain(rows, count, &positions, panels, vectors, sums, goesOn: at > start);
             }
 
-            int columns = Math.Min(width, Shape.Outputs - first);
-            for (int i = 0; i < count; i++)
-                Add(sums + (i * width), columns, WeightsGradient + ((long)(firstTap + i) * Shape.Outputs) + first, start == 0);
-        }
-
-        private static void Add(float* sums, int count, float* to, bool isFirst)
-        {
-            int j = 0;
-            if (isFirst)
-            {
-                for (; j <= count - TLanes.Count; j += TLanes.Count) TLanes.Store(TLanes.Load(sums + j), to + j);
-                for (; j < count; j++) to[j] = sums[j];
-                return;
-            }
-
-            for (; j <= count - TLanes.Count; j += TLanes.Count) TLanes.Store(TLanes.Add(TLanes.Load(to + j), TLanes.Load(sums + j)), to + j);
-            for (; j < count; j++) to[j] += sums[j];
+            for (int i = 0; i < count * width; i += TLanes.Count)
+                TLanes.Store(start == 0 ? TLanes.Load(sums + i) : TLanes.Add(TLanes.Load(totals + i), TLanes.Load(sums + i)), totals + i);
         }
     }
 

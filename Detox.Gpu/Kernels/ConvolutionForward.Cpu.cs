@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using Detox.Gpu.Devices.Cpu;
 
 namespace Detox.Gpu.Kernels;
@@ -79,12 +80,14 @@ internal static unsafe partial class ConvolutionForward
                 if (Bias == null)
                 {
                     for (; j <= count - TLanes.Count; j += TLanes.Count) TLanes.Store(TLanes.Load(sums + j), to + j);
+                    for (; j <= count - 4; j += 4) Vector128.Store(Vector128.Load(sums + j), to + j);
                     for (; j < count; j++) to[j] = sums[j];
                     return;
                 }
 
                 for (; j <= count - TLanes.Count; j += TLanes.Count)
                     TLanes.Store(TLanes.Add(TLanes.Load(sums + j), TLanes.Load(bias + j)), to + j);
+                for (; j <= count - 4; j += 4) Vector128.Store(Vector128.Load(sums + j) + Vector128.Load(bias + j), to + j);
                 for (; j < count; j++) to[j] = sums[j] + bias[j];
             }
         }

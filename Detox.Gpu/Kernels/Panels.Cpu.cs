@@ -61,11 +61,13 @@ internal static unsafe class Panels<TLanes, V>
             int j = 0;
             if (stepColumn == 1)
             {
+                TLanes.Store(TLanes.Zero, to + width - TLanes.Count);
                 for (; j <= count - TLanes.Count; j += TLanes.Count) TLanes.Store(TLanes.Load(from + j), to + j);
                 for (; j <= count - 4; j += 4) Vector128.Store(Vector128.Load(from + j), to + j);
             }
 
             for (; j < count; j++) to[j] = from[j * stepColumn];
+            if (stepColumn == 1) continue;
             for (; j < width; j++) to[j] = 0;
         }
     }
@@ -130,7 +132,7 @@ internal static unsafe class Panels<TLanes, V>
         where TSink : struct, ISink
     {
         for (int i = count; i < count + 12; i++) rows[i] = rows[count - 1];
-        float* result = stackalloc float[12 * 16];
+        float* result = stackalloc float[RegisterTile<TLanes, V>.MostFloats];
         int first = First(panel, columns), vectors = Vectors(panel, columns), width = Math.Min(vectors * TLanes.Count, columns - first);
         int height = RegisterTile<TLanes, V>.Height(vectors);
         for (int row = 0; row < count; row += height)

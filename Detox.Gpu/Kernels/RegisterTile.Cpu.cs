@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.Arm;
 
 namespace Detox.Gpu.Kernels;
 
@@ -16,16 +17,21 @@ internal unsafe struct Terms
     public long Step;
 }
 
-/// <summary>Twelve vectors of sums in registers: rows read term by term, times a panel of columns.</summary>
+/// <summary>Vectors of sums in registers: rows read term by term, times a panel of columns.</summary>
 /// <remarks>A sum is one chain of fused multiply-adds over the terms in order, whatever the tile is. A panel has the columns of one
 /// term side by side, one, two or three vectors wide; the tile is then 12, 6 or 4 rows high. Twelve sums hide the
-/// latency of the multiply-add on processors of 16 and of 32 registers alike.</remarks>
-internal static unsafe class RegisterTile<TLanes, V>
+/// latency of the multiply-add on processors of 16 registers. Those of 32 hold 8 rows, which halves what the caches deliver for a product.</remarks>
+internal static unsafe partial class RegisterTile<TLanes, V>
     where TLanes : struct, ILanes<V>
     where V : unmanaged
 {
+    /// <summary>The most floats of a tile.</summary>
+    public const int MostFloats = 24 * 16;
+
+    private static bool IsTall => TLanes.Count == 16 || AdvSimd.Arm64.IsSupported;
+
     /// <summary>The rows of a tile over a panel of so many vectors.</summary>
-    public static int Height(int vectors) => 12 / vectors;
+    public static int Height(int vectors) => IsTall && vectors > 1 ? 8 : 12 / vectors;
 
     /// <summary>result[row][column] = the sums of Height(vectors) rows.</summary>
     /// <param name="goesOn">Whether the chains go on from what result holds, instead of from +0.</param>
@@ -33,6 +39,8 @@ internal static unsafe class RegisterTile<TLanes, V>
     {
         switch (vectors)
         {
+            case 3 when IsTall: TallWide(rows, terms, panel, result, goesOn); break;
+            case 2 when IsTall: TallMiddle(rows, terms, panel, result, goesOn); break;
             case 3: Wide(rows, terms, panel, result, goesOn); break;
             case 2: Middle(rows, terms, panel, result, goesOn); break;
             default: Narrow(rows, terms, panel, result, goesOn); break;

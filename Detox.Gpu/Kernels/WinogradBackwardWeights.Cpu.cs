@@ -114,8 +114,8 @@ internal static unsafe class WinogradBackwardWeights<TLanes, V>
                 return;
             }
 
-            float* result = stackalloc float[12 * 16];
-            int height = RegisterTile<TLanes, V>.Height(vectors), floats = 12 * TLanes.Count;
+            float* result = stackalloc float[RegisterTile<TLanes, V>.MostFloats];
+            int height = RegisterTile<TLanes, V>.Height(vectors), floats = height * vectors * TLanes.Count;
             for (int row = 0; row < channels; row += height, sums += floats)
             {
                 RegisterTile<TLanes, V>.Multiply(rows + row, &terms, panel, vectors, result);

@@ -14,7 +14,7 @@ internal static unsafe class WinogradForward<TLanes, V>
     public const int MostTiles = Panels<TLanes, V>.RowBlock;
 
     /// <summary>Floats of a block's data that leave room in a second-level cache for the weights that pass through.</summary>
-    private const int DataFloats = 96 * 1024;
+    private const int DataFloats = 128 * 1024;
 
     /// <summary>Channels whose weights are transformed at once.</summary>
     private const int ChannelBlock = 16;
@@ -133,9 +133,9 @@ internal static unsafe class WinogradForward<TLanes, V>
         /// <summary>As many tiles as the cache holds, and blocks for all threads alike.</summary>
         public static int BlockFor(int tiles, int channels, int threads)
         {
-            int most = Math.Clamp(DataFloats / (Winograd.Places * channels) / 12 * 12, 24, MostTiles);
+            int most = Math.Clamp(DataFloats / (Winograd.Places * channels) / 24 * 24, 24, MostTiles);
             int blocks = (((tiles + most - 1) / most) + threads - 1) / threads * threads;
-            return Math.Min(((tiles + blocks - 1) / blocks + 11) / 12 * 12, most);
+            return Math.Min(((tiles + blocks - 1) / blocks + 23) / 24 * 24, most);
         }
 
         public readonly void Run(int piece)

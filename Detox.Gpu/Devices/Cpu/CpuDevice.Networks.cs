@@ -272,7 +272,7 @@ public sealed unsafe partial class CpuDevice
         int panelCount = Panels<TLanes, V>.Count(shape.Outputs);
         _team.Run(chunkCount * panelCount, ref pack);
 
-        int share = ((shape.Taps / Threads) + 11) / 12 * 12;
+        int share = ((shape.Taps / Threads) + 23) / 24 * 24;
         var work = new ConvolutionBackwardWeights.Cpu<TLanes, V>
         {
             Shape = shape,
@@ -281,7 +281,7 @@ public sealed unsafe partial class CpuDevice
             Parts = parts,
             WeightsGradient = weightsGradient,
             Positions = positions,
-            TapBlock = Math.Clamp(share, 12, Panels<TLanes, V>.RowBlock),
+            TapBlock = Math.Clamp(share, 24, Panels<TLanes, V>.RowBlock),
         };
         _team.Run(work.Pieces, ref work);
         if (biasGradient == null) return;
