@@ -9,6 +9,7 @@ namespace Detox.Mpi.Training;
 internal sealed class SharedParts : IDisposable
 {
     private readonly List<IDisposable> _owned = [];
+    private readonly List<Device> _networkDevices = [];
 
     public SharedParts(TrainOptions options)
     {
@@ -22,6 +23,7 @@ internal sealed class SharedParts : IDisposable
         {
             Device device = DeviceChoice.Open(options.Device, options.Threads!.Value / count, rank: i, localRank: i);
             _owned.Add(device);
+            _networkDevices.Add(device);
             Layout = TrainRun.CreateNetwork(options, device, Data);
             _owned.Add(Layout);
             PartFeed samples = TrainRun.CreateFeed(options, Data);
@@ -40,8 +42,11 @@ internal sealed class SharedParts : IDisposable
 
     public SharedGradients Gradients { get; }
 
+    /// <summary>Where the gradients are computed: each kind of device once.</summary>
+    public string DeviceName => string.Join(", ", _networkDevices.Select(device => device.Name).Distinct());
+
     /// <summary>Bytes that the buffers of all networks take of the memory of GPUs.</summary>
-    public long DeviceBytes => _owned.OfType<Device>().Sum(device => device.AllocatedBytes);
+    public long DeviceBytes => _networkDevices.Sum(device => device.AllocatedBytes);
 
     /// <summary>Any of the networks: for what it says of the payload, not to compute with.</summary>
     public Network Layout { get; }

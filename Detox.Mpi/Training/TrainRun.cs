@@ -26,8 +26,7 @@ internal sealed class TrainRun : IDisposable
     private readonly Server? _server;
     private readonly Evaluation? _evaluation;
     private readonly Network? _judge;
-    private readonly SharedParts? _sharedDevices;
-    private readonly bool _isLaunched;
+    private readonly SharedParts? _shared;
 
     private TrainRun(
         Communicator world,
@@ -40,8 +39,7 @@ internal sealed class TrainRun : IDisposable
     {
         _world = world;
         _options = options;
-        _isLaunched = shared is null;
-        _sharedDevices = shared;
+        _shared = shared;
         ulong seed = options.Seed;
         int group = groups.GroupOf(world.Rank);
         _data = shared?.Data ?? DataSource.Open(options.Data, seed);
@@ -114,7 +112,7 @@ internal sealed class TrainRun : IDisposable
         for (int i = _owned.Count - 1; i >= 0; i--) _owned[i].Dispose();
     }
 
-    private RunReport OpenReport() => RunReport.Open(_options, _data, _device.Name, _world, _judge!, _isLaunched);
+    private RunReport OpenReport() => RunReport.Open(_options, _data, _shared?.DeviceName ?? _device.Name, _world, _judge!, isLaunched: _shared is null);
 
     private ExitCode Train(RunReport? report)
     {
@@ -135,7 +133,7 @@ internal sealed class TrainRun : IDisposable
                 report!.Add(step + 1, _evaluation.Run(_weights.View));
         }
 
-        long[] memory = [PeakMemory(), _sharedDevices?.DeviceBytes ?? _device.AllocatedBytes];
+        long[] memory = [PeakMemory(), _shared?.DeviceBytes ?? _device.AllocatedBytes];
         _world.Allreduce(memory, Reduction.Maximum);
         int[] code = [(int)(report?.Finish(_weights.Values, memory[0], memory[1]) ?? ExitCode.Done)];
         _world.Broadcast<int>(code, 0);
