@@ -8,7 +8,7 @@ internal static partial class Winograd
     internal static void DataKernel(Index1D at, ConvolutionShape shape, ArrayView<float> input, ArrayView<float> places)
     {
         int channel = at % shape.Channels, tile = at / shape.Channels;
-        int across = (shape.OutputWidth + Tile - 1) / Tile, tiles = (shape.OutputHeight + Tile - 1) / Tile * across;
+        int across = TilesAcross(shape), tiles = Tiles(shape);
         int top = (tile % tiles / across * Tile) - shape.Padding, left = (tile % across * Tile) - shape.Padding;
         int image = (tile / tiles * shape.InputLength) + channel;
         Six c0 = DataColumn(shape, input, image, top, left), c1 = DataColumn(shape, input, image, top, left + 1), c2 = DataColumn(shape, input, image, top, left + 2);
@@ -62,7 +62,7 @@ internal static partial class Winograd
     internal static void OutputKernel(Index1D at, ConvolutionShape shape, ArrayView<float> products, ArrayView<float> bias, int hasBias, ArrayView<float> output)
     {
         int n = at % shape.Outputs, tile = at / shape.Outputs, step = (int)(products.Length / Places);
-        int across = (shape.OutputWidth + Tile - 1) / Tile, tiles = (shape.OutputHeight + Tile - 1) / Tile * across;
+        int across = TilesAcross(shape), tiles = Tiles(shape);
         int y = tile % tiles / across * Tile, x = tile % across * Tile, first = tile / tiles * shape.OutputLength;
         Four c0 = OutputLine(Six.Load(products, at, 6 * step)), c1 = OutputLine(Six.Load(products, at + step, 6 * step));
         Four c2 = OutputLine(Six.Load(products, at + (2L * step), 6 * step)), c3 = OutputLine(Six.Load(products, at + (3L * step), 6 * step));
@@ -79,7 +79,7 @@ internal static partial class Winograd
     internal static void GradientKernel(Index1D at, ConvolutionShape shape, ArrayView<float> outputGradient, ArrayView<float> places)
     {
         int n = at % shape.Outputs, tile = at / shape.Outputs, step = (int)(places.Length / Places);
-        int across = (shape.OutputWidth + Tile - 1) / Tile, tiles = (shape.OutputHeight + Tile - 1) / Tile * across;
+        int across = TilesAcross(shape), tiles = Tiles(shape);
         int y = tile % tiles / across * Tile, x = tile % across * Tile, first = (tile / tiles * shape.OutputLength) + n;
         Six c0 = GradientColumn(shape, outputGradient, first, y, x), c1 = GradientColumn(shape, outputGradient, first, y, x + 1);
         Six c2 = GradientColumn(shape, outputGradient, first, y, x + 2), c3 = GradientColumn(shape, outputGradient, first, y, x + 3);

@@ -59,8 +59,9 @@ internal static class Benchmarks
 
             if (Wanted("layer"))
             {
+                double peakFlops = PeakFlops(device);
                 foreach (string model in (string[])["resnet18", "vgg13-bn"])
-                    foreach (Measurement layer in Layers(device, threads, model, 32, 32, 3)) yield return layer;
+                    foreach (Measurement layer in Layers(device, threads, peakFlops, model, batch: 32, side: 32, channels: 3)) yield return layer;
             }
 
             if (Wanted("kernel"))
@@ -81,9 +82,8 @@ internal static class Benchmarks
                 "kernel", of.Name, threads, seconds, of.Flops > 0 ? flops / 1e9 : null, of.Bytes > 0 ? bytes : null, Math.Max(flops / peakFlops, bytes / peakBytes));
         }
 
-        (KernelCase arithmetic, KernelCase memory) = kernels.Peaks();
-        Measurement fma = Measure(arithmetic, double.PositiveInfinity, double.PositiveInfinity) with { ShareOfPeak = 1 };
-        Measurement copy = Measure(memory, double.PositiveInfinity, double.PositiveInfinity) with { ShareOfPeak = 1 };
+        Measurement fma = Measure(kernels.Arithmetic(), double.PositiveInfinity, double.PositiveInfinity) with { ShareOfPeak = 1 };
+        Measurement copy = Measure(kernels.Copying(), double.PositiveInfinity, double.PositiveInfinity) with { ShareOfPeak = 1 };
         yield return fma;
         yield return copy;
         foreach (KernelCase kernel in kernels.Cases()) yield return Measure(kernel, fma.Gflops!.Value * 1e9, copy.BytesPerSecond!.Value);
@@ -97,13 +97,8 @@ internal static class Benchmarks
     }
 
     /// <summary>Each layer of a network, forward and backward, as it runs within gradients: medians, with the share of the arithmetic peak.</summary>
-    private static IEnumerable<Measurement> Layers(Device device, int threads, string model, int batch, int side, int channels)
+    private static IEnumerable<Measurement> Layers(Device device, int threads, double peakFlops, string model, int batch, int side, int channels)
     {
-        using KernelBenchmarks kernels = new(device);
-        using DeviceBuffer any = device.Allocate(1);
-        KernelCase arithmetic = kernels.Peaks().Arithmetic;
-        double peak = arithmetic.Flops / Median(device, any, arithmetic.Run);
-
         using GradientCase one = new(device, model, batch, side, channels);
         one.Run();
         Dictionary<LayerPass, List<double>> times = [];
@@ -127,8 +122,16 @@ internal static class Benchmarks
         {
             double seconds = Middle(list), rate = pass.Flops / seconds;
             yield return new Measurement(
-                "layer", $"{model} {pass.Index} {pass.Name}{(pass.IsBackward ? " backward" : "")}", threads, seconds, pass.Flops > 0 ? rate / 1e9 : null, null, pass.Flops > 0 ? rate / peak : null);
+                "layer", $"{model} {pass.Index} {pass.Name}{(pass.IsBackward ? " backward" : "")}", threads, seconds, pass.Flops > 0 ? rate / 1e9 : null, null, pass.Flops > 0 ? rate / peakFlops : null);
         }
+    }
+
+    private static double PeakFlops(Device device)
+    {
+        using KernelBenchmarks kernels = new(device);
+        using DeviceBuffer any = device.Allocate(1);
+        KernelCase arithmetic = kernels.Arithmetic();
+        return arithmetic.Flops / Median(device, any, arithmetic.Run);
     }
 
     private static Measurement Gemm(Device device, int threads)

@@ -212,7 +212,7 @@ public sealed unsafe partial class CpuDevice
             return;
         }
 
-        if (shape.Taps == shape.InputLength && shape.Positions == 1 && shape.Padding == 0)
+        if (shape.IsDense)
         {
             var dense = new ConvolutionBackwardInput.Dense<TLanes, V>
             {

@@ -134,7 +134,7 @@ public sealed partial class IlgpuDevice
     {
         ArrayView<uint> digests = Scratch<uint>("sha256 digests", count * 8L);
         Kernel("Sha256", () => _accelerator.LoadAutoGroupedKernel<Index1D, ArrayView<float>, int, ArrayView<uint>, ArrayView<uint>, ArrayView<int>>(Kernels.LeafDigests.Sha256Kernel))(
-            _stream, count, Pointer(vector), BallotTree.LeafFloats, Upload<uint>("sha256 constants", Kernels.LeafDigests.Sha256Constants), digests, notFinite);
+            _stream, count, Pointer(vector), BallotTree.LeafFloats, Constant("sha256 constants", Kernels.LeafDigests.Sha256Constants), digests, notFinite);
         digests.CopyToCPU(_stream, MemoryMarshal.Cast<byte, uint>(leaves));
     }
 
@@ -142,7 +142,7 @@ public sealed partial class IlgpuDevice
     {
         ArrayView<ulong> digests = Scratch<ulong>("xxh128 digests", count * 2L);
         Kernel("Xxh128", () => _accelerator.LoadAutoGroupedKernel<Index1D, ArrayView<float>, int, ArrayView<ulong>, ArrayView<ulong>, ArrayView<int>>(Kernels.LeafDigests.Xxh128Kernel))(
-            _stream, count, Pointer(vector), BallotTree.LeafFloats, Upload<ulong>("xxh128 secret", Kernels.LeafDigests.Xxh128Secret), digests, notFinite);
+            _stream, count, Pointer(vector), BallotTree.LeafFloats, Constant("xxh128 secret", Kernels.LeafDigests.Xxh128Secret), digests, notFinite);
         digests.CopyToCPU(_stream, MemoryMarshal.Cast<byte, ulong>(leaves));
     }
 

@@ -188,6 +188,11 @@ public sealed partial class IlgpuDevice : Device
         }
     }
 
+    /// <summary>Values that never change: they go to the device when they are first asked for.</summary>
+    private ArrayView<T> Constant<T>(string name, T[] values)
+        where T : unmanaged
+        => _scratch.ContainsKey(name) ? Scratch<T>(name, values.Length) : Upload<T>(name, values);
+
     private ArrayView<T> Upload<T>(string name, ReadOnlySpan<T> values)
         where T : unmanaged
     {
