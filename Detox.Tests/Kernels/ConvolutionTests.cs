@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
 using Detox.Gpu.Kernels;
@@ -9,6 +10,9 @@ namespace Detox.Tests.Kernels;
 /// <summary>Every device computes the bits of the plain loops, whatever the shape.</summary>
 public sealed class ConvolutionTests
 {
+    /// <summary>The largest error of a result by tiles, in parts of the results' root mean square: some eight times that of direct sums.</summary>
+    private const double WinogradTolerance = 4e-5;
+
     private static readonly (ConvolutionShape Shape, int Samples)[] _shapes =
     [
         (new(28, 28, 1, 5, 20), 2),
@@ -27,6 +31,7 @@ public sealed class ConvolutionTests
         (new(7, 4, 19, 3, 70, Padding: 2), 1),
         (new(14, 11, 21, 3, 18, Padding: 2), 7),
         (new(8, 8, 16, 3, 52, Padding: 1), 100),
+        (new(3, 3, 16, 3, 300, Padding: 1), 130),
         (new(5, 5, 16, 3, 16, Padding: 1), 2),
         (new(9, 9, 16, 3, 17, Stride: 2, Padding: 1), 2),
         (ConvolutionShape.Linear(1, 1), 1),
@@ -89,9 +94,69 @@ public sealed class ConvolutionTests
         => Assert.That(ConvolutionBackwardWeights.Chunk % _shapes[0].Shape.OutputWidth, Is.Not.Zero, "else the case above meets no such chunk");
 
     [Test]
-    public void GradientsMatchCentralDifferences([Values(1, 2)] int stride, [Values(0, 1)] int padding)
+    public void SomeShapesMakeSeveralBlocksAndGroupsOfTiles()
     {
-        ConvolutionShape shape = new(6, 5, 2, 3, 4, stride, padding);
+        Assert.That(_shapes.Any(one => one.Shape.IsWinograd && one.Samples * Winograd.Tiles(one.Shape) > 2 * WinogradForward<Lanes512, Vector512<float>>.MostTiles), "blocks");
+        Assert.That(_shapes.Any(one => one.Shape.IsWinograd && one.Samples * Winograd.Tiles(one.Shape) > WinogradBackwardWeights<Lanes512, Vector512<float>>.GroupTiles(one.Shape)), "groups");
+    }
+
+    [TestCase(32, 32, 64, 3, 64, 1, 1, ExpectedResult = true)]
+    [TestCase(4, 4, 512, 3, 512, 1, 1, ExpectedResult = true)]
+    [TestCase(2, 2, 512, 3, 512, 1, 1, ExpectedResult = false, Description = "a tile would make 4 outputs by 36 products")]
+    [TestCase(5, 5, 64, 3, 64, 1, 1, ExpectedResult = false, Description = "four tiles for 25 outputs")]
+    [TestCase(32, 32, 3, 3, 64, 1, 1, ExpectedResult = false, Description = "few channels")]
+    [TestCase(32, 32, 64, 3, 128, 2, 1, ExpectedResult = false, Description = "stride 2")]
+    [TestCase(32, 32, 64, 5, 64, 1, 2, ExpectedResult = false, Description = "5 x 5")]
+    [TestCase(8, 8, 64, 3, 64, 1, 3, ExpectedResult = false, Description = "the gradient of the input would have negative padding")]
+    public bool TilesServeWhereTheySaveHalfOfTheProducts(int height, int width, int channels, int kernel, int outputs, int stride, int padding)
+        => new ConvolutionShape(height, width, channels, kernel, outputs, stride, padding).IsWinograd;
+
+    [Test]
+    public void TilesAreAsAccurateAsTheyAreKnownToBe([Values(8, 9)] int side, [Values(0, 1, 2)] int padding)
+    {
+        ConvolutionShape shape = new(side, side, 64, 3, 32, Padding: padding);
+        Assert.That(shape.IsWinograd);
+        const int samples = 2;
+        float[] x = TestDevices.Random(samples * shape.InputLength, 14), w = TestDevices.Random(shape.WeightLength, 15), dy = TestDevices.Random(samples * shape.OutputLength, 16);
+        float[] y = new float[dy.Length], dx = new float[x.Length], dw = new float[w.Length];
+        ConvolutionForward.Reference(shape, samples, x, w, [], y);
+        ConvolutionBackwardInput.Reference(shape, samples, dy, w, dx);
+        ConvolutionBackwardWeights.Reference(shape, samples, x, dy, dw, []);
+
+        double[] exactY = new double[y.Length], exactDx = new double[x.Length], exactDw = new double[w.Length];
+        for (int at = 0; at < dy.Length; at++)
+        {
+            int n = at % shape.Outputs, position = at / shape.Outputs % shape.Positions, image = at / shape.Outputs / shape.Positions * shape.InputLength;
+            for (int tap = 0; tap < shape.Taps; tap++)
+            {
+                int pixel = Patch.Index(shape, position, tap), weight = (tap * shape.Outputs) + n;
+                if (pixel < 0) continue;
+                exactY[at] += (double)x[image + pixel] * w[weight];
+                exactDx[image + pixel] += (double)dy[at] * w[weight];
+                exactDw[weight] += (double)dy[at] * x[image + pixel];
+            }
+        }
+
+        Within(exactY, y, WinogradTolerance * RootMeanSquare(exactY), "output");
+        Within(exactDx, dx, WinogradTolerance * RootMeanSquare(exactDx), "input gradient");
+        Within(exactDw, dw, WinogradTolerance * RootMeanSquare(exactDw), "weights gradient");
+    }
+
+    private static double RootMeanSquare(double[] values) => Math.Sqrt(values.Sum(value => value * value) / values.Length);
+
+    private static IEnumerable<ConvolutionShape> DifferentiatedShapes() =>
+    [
+        new(6, 5, 2, 3, 4),
+        new(6, 5, 2, 3, 4, Padding: 1),
+        new(6, 5, 2, 3, 4, Stride: 2),
+        new(6, 5, 2, 3, 4, Stride: 2, Padding: 1),
+        new(3, 3, 16, 3, 16, Padding: 1),
+        new(5, 8, 16, 3, 17),
+    ];
+
+    [TestCaseSource(nameof(DifferentiatedShapes))]
+    public void GradientsMatchCentralDifferences(ConvolutionShape shape)
+    {
         const int samples = 2;
         float[] input = TestDevices.Random(samples * shape.InputLength, 11), weights = TestDevices.Random(shape.WeightLength, 12), direction = TestDevices.Random(samples * shape.OutputLength, 13);
         float[] dx = new float[input.Length], dw = new float[weights.Length], db = new float[shape.Outputs];
