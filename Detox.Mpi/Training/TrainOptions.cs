@@ -1,3 +1,4 @@
+using System.Globalization;
 using Detox.Gpu.Aggregation;
 using Detox.Gpu.Digests;
 using Detox.Gpu.Networks;
@@ -117,7 +118,7 @@ public sealed record TrainOptions
             Buckets = Buckets ?? Math.Max(1, ranks / Math.Max(1, GroupSize)),
             Augment = Augment ?? DataSource.UsualAugment(Data),
             Threads = Threads ?? Math.Max(1, cores / localRanks),
-            Name = Name ?? DateTime.Now.ToString("yyyyMMdd-HHmmss"),
+            Name = Name ?? DateTime.Now.ToString("yyyyMMdd-HHmmss-fff", CultureInfo.InvariantCulture),
         };
     }
 
