@@ -13,17 +13,17 @@ internal static class BitCheck
     {
         NUnitTestAssemblyRunner runner = new(new DefaultTestAssemblyBuilder());
         runner.Load(typeof(BitCheck).Assembly, new Dictionary<string, object>());
-        ITestResult all = runner.Run(new Listener(), new OfKind($"{nameof(IlgpuTests)}({kind})"));
+        ITestResult all = runner.Run(new Listener(), new OfKind($"({kind})"));
         Console.WriteLine($"{all.PassCount} passed, {all.FailCount} failed, {all.SkipCount} skipped");
         return all.PassCount > 0 && all.FailCount == 0 ? 0 : 1;
     }
 
-    /// <summary>The fixture of a name, and what holds it and what it holds.</summary>
-    private sealed class OfKind(string fixture) : TestFilter
+    /// <summary>The fixtures made for a device, and what holds them and what they hold.</summary>
+    private sealed class OfKind(string device) : TestFilter
     {
-        public override bool Match(ITest test) => test.Name == fixture;
+        public override bool Match(ITest test) => test is TestFixture && test.Name.EndsWith(device, StringComparison.Ordinal);
 
-        public override TNode AddToXml(TNode parentNode, bool recursive) => parentNode.AddElement("fixture", fixture);
+        public override TNode AddToXml(TNode parentNode, bool recursive) => parentNode.AddElement("device", device);
     }
 
     private sealed class Listener : ITestListener
