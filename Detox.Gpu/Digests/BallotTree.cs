@@ -55,6 +55,9 @@ public sealed class BallotTree
         return _device.LeafDigests(Kind, vector, _leaves) ? RootOf(_leaves) : Ballot.Invalid;
     }
 
+    /// <summary>The digest of one leaf's floats as they lie in memory.</summary>
+    public void HashLeaf(ReadOnlySpan<byte> floats, Span<byte> digest) => LeafDigests.Hash(Kind, floats, digest);
+
     /// <summary>The ballot that these leaves lead to.</summary>
     public Ballot RootOf(ReadOnlySpan<byte> leaves)
     {

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Detox.Mpi.Messaging;
 
 /// <summary>A group of ranks that exchange values: MPI's communicator, with MPI.NET's names, over spans of plain values.</summary>
@@ -9,6 +11,9 @@ public abstract class Communicator : IDisposable
 {
     /// <summary>Tags are 0 to this, which every MPI library allows; the collective operations keep the one above it.</summary>
     public const int LargestTag = 32_766;
+
+    /// <summary>For <see cref="Probe"/>: whoever has sent.</summary>
+    public const int AnyRank = -1;
 
     /// <summary>This rank, 0..Size-1.</summary>
     public abstract int Rank { get; }
@@ -50,16 +55,64 @@ public abstract class Communicator : IDisposable
         where T : unmanaged;
 
     /// <summary>Starts to send; the memory must stay as it is until the request has completed.</summary>
-    public abstract Request ImmediateSend<T>(ReadOnlyMemory<T> values, int destination, int tag)
+    /// <param name="quietly">Wakes nobody: the receiver finds the message when something else lets it look.</param>
+    public abstract Request ImmediateSend<T>(ReadOnlyMemory<T> values, int destination, int tag, bool quietly = false)
         where T : unmanaged;
 
-    /// <summary>Starts to receive; the memory belongs to the request until it has completed.</summary>
+    /// <summary>Starts to receive; the memory belongs to the request until it has completed. A message that is longer than the
+    /// memory is lost, and completes the request with <see cref="Request.IsTooLong"/>: so one that nobody wants is dropped.</summary>
     public abstract Request ImmediateReceive<T>(Memory<T> values, int source, int tag)
         where T : unmanaged;
 
+    /// <summary>Whether a message of this tag has come and was not received yet: whose the first such message is, and how long.</summary>
+    /// <param name="source">A rank, or <see cref="AnyRank"/>.</param>
+    public abstract bool Probe(int source, int tag, out int sender, out long bytes);
+
+    /// <summary>Looks again and again, asleep in between, until <paramref name="look"/> has found what it looks for (true), or
+    /// the time is over (false).</summary>
+    /// <param name="limit">Infinite by <see cref="Timeout.InfiniteTimeSpan"/>.</param>
+    public bool Await(Func<bool> look, TimeSpan limit)
+    {
+        long start = Stopwatch.GetTimestamp();
+        Patience patience = default;
+        while (true)
+        {
+            int rings = Bell.Rings;
+            if (look()) return true;
+            TimeSpan left = limit;
+            if (limit != Timeout.InfiniteTimeSpan)
+            {
+                left -= Stopwatch.GetElapsedTime(start);
+                if (left <= TimeSpan.Zero) return false;
+            }
+
+            Bell.Wait(rings, ref patience, left);
+        }
+    }
+
+    /// <summary>For each rank the number of its node: ranks of one node can share memory.</summary>
+    public abstract IReadOnlyList<int> Nodes { get; }
+
+    /// <summary>The cores that this rank may keep busy: those it may run on, each shared evenly with the ranks that may run there too.
+    /// At least 1.</summary>
+    public abstract int OwnCores { get; }
+
+    /// <summary>The cores that all ranks of this node may run on.</summary>
+    public abstract int NodeCores { get; }
+
+    /// <summary>Collective: gives some ranks memory that the ranks of their nodes read, and only they themselves write.</summary>
+    /// <param name="bytes">Of each board.</param>
+    /// <param name="writes">Whether this rank has a board.</param>
+    public abstract Boards OpenBoards(long bytes, bool writes);
+
+    /// <summary>Takes back every message that this rank has started and that is not yet on its way: its memory may go afterwards.</summary>
+    public virtual void Withdraw()
+    {
+    }
+
     /// <summary>Waits until this rank may compute with so many threads: at a time only as many ranks of a node do as it has
     /// cores for. Where ranks outnumber cores, one after another is quicker than all at once, since each then has the
-    /// caches to itself.</summary>
+    /// caches to itself. A courtesy, not a lock: a rank that keeps its turn for too long loses it, and none waits for ever.</summary>
     public virtual void TakeTurn(int threads)
     {
     }
@@ -74,6 +127,9 @@ public abstract class Communicator : IDisposable
     public abstract void Abort(int exitCode);
 
     public abstract void Dispose();
+
+    /// <summary>What is rung when this rank should look again.</summary>
+    private protected abstract Doorbell Bell { get; }
 
     private protected void CheckRank(int rank, string what)
     {

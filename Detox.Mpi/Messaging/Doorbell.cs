@@ -7,5 +7,8 @@ internal abstract class Doorbell
     public abstract int Rings { get; }
 
     /// <summary>Returns when the bell has been rung more often than <paramref name="rings"/>, or when it is time to look anyway.</summary>
-    public abstract void Wait(int rings, ref Patience patience);
+    /// <param name="limit">The longest sleep; <see cref="Timeout.InfiniteTimeSpan"/> for no limit.</param>
+    public abstract void Wait(int rings, ref Patience patience, TimeSpan limit);
+
+    public void Wait(int rings, ref Patience patience) => Wait(rings, ref patience, Timeout.InfiniteTimeSpan);
 }

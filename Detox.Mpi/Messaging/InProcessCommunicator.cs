@@ -11,7 +11,16 @@ internal sealed unsafe class InProcessCommunicator(InProcessTeam team, int rank)
 
     public override string Description => "threads of one process";
 
-    internal InProcessDoorbell Bell => team.Bells[Rank];
+    public override IReadOnlyList<int> Nodes { get; } = new int[team.Size];
+
+    /// <summary>One: how many ranks of a process compute at a time is not its ranks' affair.</summary>
+    public override int OwnCores => 1;
+
+    public override int NodeCores => Environment.ProcessorCount;
+
+    internal InProcessDoorbell OwnBell => team.Bells[Rank];
+
+    private protected override Doorbell Bell => OwnBell;
 
     public override Communicator Split(int color, int key)
     {
@@ -78,7 +87,7 @@ internal sealed unsafe class InProcessCommunicator(InProcessTeam team, int rank)
         CheckPeer(destination, tag, nameof(destination));
         fixed (T* pointer = values)
         {
-            InProcessMessage message = new(Bell, (byte*)pointer, (long)values.Length * sizeof(T), Rank, tag);
+            InProcessMessage message = new(OwnBell, (byte*)pointer, (long)values.Length * sizeof(T), Rank, tag);
             team.Mailboxes[destination].Send(message);
             Await(message, team.Mailboxes[destination]);
         }
@@ -89,20 +98,20 @@ internal sealed unsafe class InProcessCommunicator(InProcessTeam team, int rank)
         CheckPeer(source, tag, nameof(source));
         fixed (T* pointer = values)
         {
-            InProcessMessage message = new(Bell, (byte*)pointer, (long)values.Length * sizeof(T), source, tag);
+            InProcessMessage message = new(OwnBell, (byte*)pointer, (long)values.Length * sizeof(T), source, tag);
             team.Mailboxes[Rank].Receive(message);
             Await(message, team.Mailboxes[Rank]);
-            CheckRoom(message, sizeof(T));
+            if (message.TooLong) throw TooLong(message);
             return checked((int)(message.Moved / sizeof(T)));
         }
     }
 
-    public override Request ImmediateSend<T>(ReadOnlyMemory<T> values, int destination, int tag)
+    public override Request ImmediateSend<T>(ReadOnlyMemory<T> values, int destination, int tag, bool quietly = false)
     {
         CheckPeer(destination, tag, nameof(destination));
         MemoryHandle pin = values.Pin();
-        InProcessMessage message = new(Bell, (byte*)pin.Pointer, (long)values.Length * sizeof(T), Rank, tag);
-        team.Mailboxes[destination].Send(message);
+        InProcessMessage message = new(OwnBell, (byte*)pin.Pointer, (long)values.Length * sizeof(T), Rank, tag);
+        team.Mailboxes[destination].Send(message, quietly);
         return new InProcessRequest(this, message, pin, 0);
     }
 
@@ -110,9 +119,27 @@ internal sealed unsafe class InProcessCommunicator(InProcessTeam team, int rank)
     {
         CheckPeer(source, tag, nameof(source));
         MemoryHandle pin = values.Pin();
-        InProcessMessage message = new(Bell, (byte*)pin.Pointer, (long)values.Length * sizeof(T), source, tag);
+        InProcessMessage message = new(OwnBell, (byte*)pin.Pointer, (long)values.Length * sizeof(T), source, tag);
         team.Mailboxes[Rank].Receive(message);
         return new InProcessRequest(this, message, pin, sizeof(T));
+    }
+
+    public override bool Probe(int source, int tag, out int sender, out long bytes)
+    {
+        if (source != AnyRank) CheckPeer(source, tag, nameof(source));
+        return team.Mailboxes[Rank].Probe(source, tag, out sender, out bytes);
+    }
+
+    public override Boards OpenBoards(long bytes, bool writes)
+    {
+        team.Boards[Rank] = writes ? new byte[bytes] : null;
+        team.Barrier();
+        return new InProcessBoards(team.Boards, Rank);
+    }
+
+    public override void Withdraw()
+    {
+        foreach (InProcessMailbox mailbox in team.Mailboxes) mailbox.Withdraw(OwnBell);
     }
 
     private void Await(InProcessMessage message, InProcessMailbox mailbox)
@@ -120,11 +147,11 @@ internal sealed unsafe class InProcessCommunicator(InProcessTeam team, int rank)
         Patience patience = default;
         while (true)
         {
-            int rings = Bell.Rings;
+            int rings = OwnBell.Rings;
             if (message.Done) return;
             try
             {
-                Bell.Wait(rings, ref patience);
+                OwnBell.Wait(rings, ref patience);
             }
             catch (OperationCanceledException)
             {
@@ -134,11 +161,7 @@ internal sealed unsafe class InProcessCommunicator(InProcessTeam team, int rank)
         }
     }
 
-    /// <param name="valueSize">0 for a send, which cannot be too long.</param>
-    internal void CheckRoom(InProcessMessage message, int valueSize)
-    {
-        if (valueSize > 0 && message.TooLong) throw MpiTransfer.TooLong(Rank, message.Source, message.Tag, message.Length);
-    }
+    internal DetoxException TooLong(InProcessMessage message) => MpiTransfer.TooLong(Rank, message.Source, message.Tag, message.Length);
 
     /// <summary>Ends this rank's body; <see cref="InProcessWorld.Run"/> then throws a <see cref="JobAbortedException"/>.</summary>
     public override void Abort(int exitCode)

@@ -7,18 +7,37 @@ internal sealed unsafe class InProcessMailbox(InProcessDoorbell owner)
     private readonly Lock _lock = new();
     private readonly List<InProcessMessage> _sent = [];
     private readonly List<InProcessMessage> _awaited = [];
+    private readonly List<InProcessMessage> _moving = [];
 
-    public void Send(InProcessMessage message)
+    public void Send(InProcessMessage message, bool quietly = false)
     {
         InProcessMessage? receiver;
         lock (_lock)
         {
             receiver = TakeFirst(_awaited, message);
             if (receiver is null) _sent.Add(message);
+            else Begin(message, receiver);
         }
         if (receiver is not null) Deliver(message, receiver);
         // A receiver that has not come yet is not asleep on this, but one that waits for any of several messages may be.
-        owner.Ring();
+        if (!quietly) owner.Ring();
+    }
+
+    /// <summary>Whether a message has been sent and not received: the oldest one, of a rank or of any.</summary>
+    public bool Probe(int source, int tag, out int sender, out long bytes)
+    {
+        lock (_lock)
+        {
+            foreach (InProcessMessage message in _sent)
+            {
+                if (message.Tag != tag || (source != Communicator.AnyRank && message.Source != source)) continue;
+                (sender, bytes) = (message.Source, message.Length);
+                return true;
+            }
+        }
+
+        (sender, bytes) = (-1, 0);
+        return false;
     }
 
     public void Receive(InProcessMessage message)
@@ -28,6 +47,7 @@ internal sealed unsafe class InProcessMailbox(InProcessDoorbell owner)
         {
             sender = TakeFirst(_sent, message);
             if (sender is null) _awaited.Add(message);
+            else Begin(sender, message);
         }
         if (sender is not null) Deliver(sender, message);
     }
@@ -42,6 +62,21 @@ internal sealed unsafe class InProcessMailbox(InProcessDoorbell owner)
         while (!message.Done) Thread.Sleep(0);
     }
 
+    /// <summary>Takes back all messages of a rank's; where one is being copied, waits for that.</summary>
+    public void Withdraw(InProcessDoorbell bell)
+    {
+        List<InProcessMessage> moving;
+        lock (_lock)
+        {
+            _sent.RemoveAll(message => message.Bell == bell);
+            _awaited.RemoveAll(message => message.Bell == bell);
+            moving = [.. _moving.Where(message => message.Bell == bell)];
+        }
+
+        foreach (InProcessMessage message in moving)
+            while (!message.Done) Thread.Sleep(0);
+    }
+
     private static InProcessMessage? TakeFirst(List<InProcessMessage> messages, InProcessMessage match)
     {
         for (int i = 0; i < messages.Count; i++)
@@ -54,7 +89,13 @@ internal sealed unsafe class InProcessMailbox(InProcessDoorbell owner)
         return null;
     }
 
-    private static void Deliver(InProcessMessage sent, InProcessMessage awaited)
+    private void Begin(InProcessMessage sent, InProcessMessage awaited)
+    {
+        _moving.Add(sent);
+        _moving.Add(awaited);
+    }
+
+    private void Deliver(InProcessMessage sent, InProcessMessage awaited)
     {
         awaited.TooLong = sent.Length > awaited.Length;
         if (!awaited.TooLong)
@@ -62,6 +103,12 @@ internal sealed unsafe class InProcessMailbox(InProcessDoorbell owner)
             Buffer.MemoryCopy(sent.Bytes, awaited.Bytes, awaited.Length, sent.Length);
             awaited.Moved = sent.Length;
         }
+        lock (_lock)
+        {
+            _moving.Remove(sent);
+            _moving.Remove(awaited);
+        }
+
         sent.Complete();
         awaited.Complete();
     }
@@ -71,6 +118,9 @@ internal sealed unsafe class InProcessMailbox(InProcessDoorbell owner)
 internal sealed unsafe class InProcessMessage(InProcessDoorbell bell, byte* bytes, long length, int source, int tag)
 {
     private bool _done;
+
+    /// <summary>The doorbell of the rank whose end this is.</summary>
+    public InProcessDoorbell Bell => bell;
 
     public byte* Bytes { get; } = bytes;
 

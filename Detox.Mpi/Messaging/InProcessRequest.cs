@@ -7,9 +7,11 @@ internal sealed class InProcessRequest(InProcessCommunicator communicator, InPro
     private MemoryHandle _pin = pin;
     private bool _done;
 
-    private protected override Doorbell Bell => communicator.Bell;
+    private protected override Doorbell Bell => communicator.OwnBell;
 
-    private protected override int Values => valueSize == 0 ? 0 : checked((int)(message.Moved / valueSize));
+    public override bool IsTooLong => valueSize > 0 && message.TooLong;
+
+    public override int Values => valueSize == 0 ? 0 : checked((int)(message.Moved / valueSize));
 
     public override bool Test()
     {
@@ -17,7 +19,8 @@ internal sealed class InProcessRequest(InProcessCommunicator communicator, InPro
         if (!message.Done) return false;
         _pin.Dispose();
         _done = true;
-        communicator.CheckRoom(message, valueSize);
         return true;
     }
+
+    private protected override DetoxException TooLong() => communicator.TooLong(message);
 }

@@ -16,6 +16,7 @@ internal sealed unsafe class InProcessTeam
         Bells = bells;
         _turnstile = world.NewBell();
         Board = new Notice[bells.Length];
+        Boards = new byte[bells.Length][];
         Handover = new InProcessTeam?[bells.Length];
         Mailboxes = [.. bells.Select(bell => new InProcessMailbox(bell))];
     }
@@ -27,6 +28,9 @@ internal sealed unsafe class InProcessTeam
     public InProcessMailbox[] Mailboxes { get; }
 
     public Notice[] Board { get; }
+
+    /// <summary>Memory that a rank lets the others read.</summary>
+    public byte[]?[] Boards { get; }
 
     /// <summary>Where the first rank of a new communicator leaves it for the others.</summary>
     public InProcessTeam?[] Handover { get; }

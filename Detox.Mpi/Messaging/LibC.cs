@@ -53,6 +53,93 @@ internal static unsafe partial class LibC
         }
     }
 
+    /// <summary>A new file in memory that may be sealed; negative where there is none.</summary>
+    public static int CreateMemoryFile(string name, long length)
+    {
+        const uint closeOnExec = 1, allowSealing = 2;
+        int file;
+        try
+        {
+            file = MemoryFile(name, closeOnExec | allowSealing);
+        }
+        catch (EntryPointNotFoundException)
+        {
+            return -1;
+        }
+
+        if (file >= 0 && Truncate(file, length) == 0) return file;
+        if (file >= 0) Close(file);
+        return -1;
+    }
+
+    /// <summary>Forbids everyone to map the file for writing from now on, to write to it, to change its length, or to take this back.</summary>
+    public static bool Seal(int file) => FileControl(file, AddSeals, AllSeals) == 0;
+
+    public static bool IsSealed(int file) => FileControl(file, GetSeals, 0) is var seals && seals >= 0 && (seals & AllSeals) == AllSeals;
+
+    public static long LengthOf(int file) => Seek(file, 0, 2);
+
+    /// <summary>Null where it fails.</summary>
+    public static byte* Map(int file, long length, bool writable)
+    {
+        const int read = 1, write = 2, shared = 1;
+        nint address = MapFile(0, (nuint)length, writable ? read | write : read, shared, file, 0);
+        return address == -1 ? null : (byte*)address;
+    }
+
+    public static void Unmap(byte* memory, long length) => _ = UnmapMemory((nint)memory, (nuint)length);
+
+    public static int OpenForReading(string path)
+    {
+        const int closeOnExec = 0x80000;
+        return OpenFile(path, closeOnExec);
+    }
+
+    public static void Close(int file) => _ = CloseFile(file);
+
+    /// <summary>Whether a process of this machine lives, or has ended and nobody has taken note of it yet.</summary>
+    public static bool Exists(int process) => SendSignal(process, 0) == 0;
+
+    /// <summary>Lets a process go on that was stopped.</summary>
+    public static void Continue(int process)
+    {
+        const int signalContinue = 18;
+        _ = SendSignal(process, signalContinue);
+    }
+
+    private const int AddSeals = 1033;
+    private const int GetSeals = 1034;
+
+    /// <summary>F_SEAL_SEAL, SHRINK, GROW and FUTURE_WRITE.</summary>
+    private const int AllSeals = 0x1 | 0x2 | 0x4 | 0x10;
+
+    [LibraryImport("libc", EntryPoint = "memfd_create", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int MemoryFile(string name, uint flags);
+
+    [LibraryImport("libc", EntryPoint = "ftruncate")]
+    private static partial int Truncate(int file, long length);
+
+    [LibraryImport("libc", EntryPoint = "lseek")]
+    private static partial long Seek(int file, long offset, int whence);
+
+    [LibraryImport("libc", EntryPoint = "fcntl")]
+    private static partial int FileControl(int file, int command, long argument);
+
+    [LibraryImport("libc", EntryPoint = "mmap")]
+    private static partial nint MapFile(nint address, nuint length, int protection, int flags, int file, long offset);
+
+    [LibraryImport("libc", EntryPoint = "munmap")]
+    private static partial int UnmapMemory(nint address, nuint length);
+
+    [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int OpenFile(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "close")]
+    private static partial int CloseFile(int file);
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int SendSignal(int process, int signal);
+
     [LibraryImport("libc", EntryPoint = "syscall")]
     private static partial long SystemCall(long number, int* word, long operation, long value, TimeSpec* time);
 

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Detox.Mpi.Messaging;
 
 /// <summary>A communicator of an MPI library. Whatever waits is built on Isend, Irecv and Test, and sleeps on a doorbell.</summary>
@@ -11,14 +13,12 @@ internal sealed unsafe class MpiCommunicator : Communicator
     private readonly MpiScope _scope;
     private readonly int[] _neighbours;
     private readonly int[] _nodes;
-    private readonly int[] _leaders;
     private readonly MpiTransfer[] _transfers;
     private bool _disposed;
 
     /// <param name="neighbours">For each rank its number on this rank's node, or -1.</param>
-    /// <param name="nodes">For each rank the number of its node, in the communicator of all ranks; else empty.</param>
-    /// <param name="leaders">For each node its lowest rank, or empty too.</param>
-    private MpiCommunicator(MpiProcess process, MpiScope scope, int rank, int[] neighbours, int[] nodes, int[] leaders)
+    /// <param name="nodes">For each rank the number of its node.</param>
+    private MpiCommunicator(MpiProcess process, MpiScope scope, int rank, int[] neighbours, int[] nodes)
     {
         Process = process;
         _scope = scope;
@@ -26,7 +26,6 @@ internal sealed unsafe class MpiCommunicator : Communicator
         Size = neighbours.Length;
         _neighbours = neighbours;
         _nodes = nodes;
-        _leaders = leaders;
         _transfers = new MpiTransfer[2 * Size];
     }
 
@@ -37,7 +36,15 @@ internal sealed unsafe class MpiCommunicator : Communicator
     /// <summary>The first line of what the library says, up to its first comma: the rest tells who built it.</summary>
     public override string Description => MpiLibrary.Version(Process.Library.Path).Split('\n', ',')[0].Replace(":\t", " ", StringComparison.Ordinal).Trim();
 
+    public override IReadOnlyList<int> Nodes => _nodes;
+
+    public override int OwnCores => Process.Cores.Own;
+
+    public override int NodeCores => Process.Cores.Node;
+
     internal MpiProcess Process { get; }
+
+    private protected override Doorbell Bell => Process.Bell;
 
     /// <summary>Starts MPI in a process that a launcher started, and returns the communicator of all ranks.</summary>
     /// <exception cref="DetoxException">The library is missing or does not fit the launcher.</exception>
@@ -54,19 +61,18 @@ internal sealed unsafe class MpiCommunicator : Communicator
 
         MpiProcess process = new(library);
         MpiScope scope = new(library.World, 0, [.. Enumerable.Range(0, size)]);
-        MpiCommunicator world = new(process, scope, library.Rank(library.World), [.. Enumerable.Repeat(-1, size)], [], []);
+        MpiCommunicator world = new(process, scope, library.Rank(library.World), [.. Enumerable.Repeat(-1, size)], [.. Enumerable.Range(0, size)]);
         return size == 1 ? world : world.FindNeighbours();
     }
 
     /// <summary>Finds the ranks of each node and gives them a window, unless a node cannot share memory: then all ranks
-    /// wait by looking again and again, and broadcasts go down a tree.</summary>
+    /// wait by looking again and again.</summary>
     private MpiCommunicator FindNeighbours()
     {
         (ulong Place, ulong Name)[] places = new (ulong, ulong)[Size];
-        Allgather([(SharedMemory.Place(), (ulong)Random.Shared.NextInt64())], places.AsSpan());
+        Allgather([(SharedMemory.Place() + Part(), (ulong)Random.Shared.NextInt64())], places.AsSpan());
         ulong[] different = [.. places.Select(other => other.Place).Distinct()];
         int[] nodes = [.. places.Select(other => Array.IndexOf(different, other.Place))];
-        int[] leaders = [.. different.Select(place => Array.FindIndex(places, other => other.Place == place))];
         int[] node = [.. Enumerable.Range(0, Size).Where(rank => nodes[rank] == nodes[Rank])];
         int[] neighbours = [.. Enumerable.Range(0, Size).Select(rank => Array.IndexOf(node, rank))];
 
@@ -82,10 +88,21 @@ internal sealed unsafe class MpiCommunicator : Communicator
         if (shared[0] == 0)
         {
             window?.Dispose();
+            Process.ShareCores(node.Length);
             return this;
         }
-        Process.Share(window!, leaders.Length > 1);
-        return new MpiCommunicator(Process, _scope, Rank, neighbours, nodes, leaders);
+        Process.Share(window!, different.Length > 1);
+        return new MpiCommunicator(Process, _scope, Rank, neighbours, nodes);
+    }
+
+    /// <summary>DETOX_NODES=N lets the ranks of one machine take themselves for those of N nodes, which share nothing.</summary>
+    private ulong Part()
+    {
+        const string variable = "DETOX_NODES";
+        if (Environment.GetEnvironmentVariable(variable) is not { Length: > 0 } text) return 0;
+        if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int nodes) || nodes < 1)
+            throw new DetoxException(ExitCode.Environment, $"{variable} is a number of nodes, at least 1; found '{text}'.");
+        return (ulong)(Rank * (long)Math.Min(nodes, Size) / Size);
     }
 
     /// <remarks>A part is first of all a range of tags: MPI_Comm_split of 45 ranks on 2 cores takes MPICH 4.0 a second, and
@@ -109,7 +126,7 @@ internal sealed unsafe class MpiCommunicator : Communicator
             nint handle = Process.Library.CreatePart(_scope.Handle, [.. members.Select(_scope.RankOf)], _scope.FirstTag + CollectiveTag);
             scope = new MpiScope(handle, 0, [.. Enumerable.Range(0, members.Length)]);
         }
-        return new MpiCommunicator(Process, scope, Array.IndexOf(members, Rank), [.. members.Select(rank => _neighbours[rank])], [], []);
+        return new MpiCommunicator(Process, scope, Array.IndexOf(members, Rank), [.. members.Select(rank => _neighbours[rank])], [.. members.Select(rank => _nodes[rank])]);
     }
 
     public override void Barrier()
@@ -124,57 +141,32 @@ internal sealed unsafe class MpiCommunicator : Communicator
     {
         CheckRank(root, nameof(root));
         if (Size == 1 || values.IsEmpty) return;
-        if (Process.Window is not { } window || _leaders.Length == 0)
-        {
-            BroadcastByTree(values, root);
-            return;
-        }
-
         fixed (T* pointer = values)
         {
-            byte* bytes = (byte*)pointer;
-            long length = (long)values.Length * sizeof(T);
-            // On each node one rank has the bytes first: the root on its own, the leader on the others.
-            int rootNode = _nodes[root];
-            int ownNode = _nodes[Rank];
-            if (Rank != (ownNode == rootNode ? root : _leaders[ownNode]))
-            {
-                window.Read(bytes, length);
-                return;
-            }
-            Span<MpiTransfer> sends = PassDownTree(bytes, length, _leaders.Length, ownNode, rootNode, node => node == rootNode ? root : _leaders[node]);
-            window.Write(bytes, length);
-            MpiTransfer.Wait(Process, sends);
-        }
-    }
-
-    private void BroadcastByTree<T>(Span<T> values, int root)
-        where T : unmanaged
-    {
-        fixed (T* pointer = values)
-        {
-            MpiTransfer.Wait(Process, PassDownTree((byte*)pointer, (long)values.Length * sizeof(T), Size, Rank, root, rank => rank));
+            MpiTransfer.Wait(Process, PassDownTree((byte*)pointer, (long)values.Length * sizeof(T), root));
         }
     }
 
     /// <summary>Receives from the parent in a binomial tree and starts to send to the children, the largest subtree first.</summary>
-    private Span<MpiTransfer> PassDownTree(byte* bytes, long length, int count, int own, int root, Func<int, int> rankOf)
+    private Span<MpiTransfer> PassDownTree(byte* bytes, long length, int root)
     {
-        int position = (own - root + count) % count;
-        int RankAt(int place) => rankOf((place + root) % count);
+        int position = (Rank - root + Size) % Size;
+        int RankAt(int place) => (place + root) % Size;
         int bit = 1;
-        while (bit < count && (position & bit) == 0) bit <<= 1;
+        while (bit < Size && (position & bit) == 0) bit <<= 1;
         if (position != 0)
         {
             _transfers[0].Receive(this, bytes, length, RankAt(position - bit), CollectiveTag);
             MpiTransfer.Wait(Process, _transfers.AsSpan(0, 1));
         }
+
         int children = 0;
         for (bit >>= 1; bit > 0; bit >>= 1)
         {
-            if (position + bit < count)
+            if (position + bit < Size)
                 _transfers[children++].Send(this, bytes, length, RankAt(position + bit), CollectiveTag);
         }
+
         return _transfers.AsSpan(0, children);
     }
 
@@ -258,11 +250,22 @@ internal sealed unsafe class MpiCommunicator : Communicator
         }
     }
 
-    public override Request ImmediateSend<T>(ReadOnlyMemory<T> values, int destination, int tag)
+    public override Request ImmediateSend<T>(ReadOnlyMemory<T> values, int destination, int tag, bool quietly = false)
     {
         CheckPeer(destination, tag, nameof(destination));
-        return new MpiRequest(this, values.Pin(), (long)values.Length * sizeof(T), destination, tag, 0);
+        return new MpiRequest(this, values.Pin(), (long)values.Length * sizeof(T), destination, tag, 0, quietly);
     }
+
+    public override bool Probe(int source, int tag, out int sender, out long bytes)
+    {
+        if (source != AnyRank) CheckPeer(source, tag, nameof(source));
+        bool has = Process.Library.Probe(source < 0 ? source : _scope.RankOf(source), _scope.FirstTag + tag, _scope.Handle, out sender, out int count);
+        if (has) sender = _scope.NumberOf(sender);
+        bytes = count;
+        return has;
+    }
+
+    public override Boards OpenBoards(long bytes, bool writes) => MpiBoards.Open(this, bytes, writes);
 
     public override Request ImmediateReceive<T>(Memory<T> values, int source, int tag)
     {

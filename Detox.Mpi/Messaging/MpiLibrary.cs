@@ -39,6 +39,7 @@ internal sealed unsafe class MpiLibrary
     private readonly nint _errorsReturn;
     private readonly int _anySource;
     private readonly int _truncated;
+    private readonly int _sourceAt;
     private readonly int _tagLimit;
 
     private MpiLibrary(nint library, string path)
@@ -54,6 +55,7 @@ internal sealed unsafe class MpiLibrary
         _errorsReturn = open ? Symbol("ompi_mpi_errors_return") : 0x54000001;
         _anySource = open ? -1 : -2;
         _truncated = open ? 15 : 14;
+        _sourceAt = open ? 0 : 8;
         _tagLimit = open ? 0 : 0x64400001;
 
         _initThread = (delegate* unmanaged<int*, byte***, int, int*, int>)Symbol("MPI_Init_thread");
@@ -239,9 +241,10 @@ internal sealed unsafe class MpiLibrary
     }
 
     /// <summary>Whether the request has completed, and with how many bytes; it is freed then.</summary>
-    /// <exception cref="MessageTooLongException">What arrived is longer than the room for it.</exception>
-    public bool Test(ref nint request, out int bytes)
+    /// <param name="tooLong">What arrived is longer than the room for it, and is lost.</param>
+    public bool Test(ref nint request, out int bytes, out bool tooLong)
     {
+        tooLong = false;
         byte* status = stackalloc byte[StatusLength];
         int done = 0;
         int count = 0;
@@ -252,7 +255,8 @@ internal sealed unsafe class MpiLibrary
         if (error != 0)
         {
             int errorClass = 0;
-            if (_errorClass(error, &errorClass) == 0 && errorClass == _truncated) throw new MessageTooLongException();
+            tooLong = _errorClass(error, &errorClass) == 0 && errorClass == _truncated;
+            if (tooLong) return true;
             Check(error, "MPI_Test");
         }
         if (done == 0) return false;
@@ -261,13 +265,23 @@ internal sealed unsafe class MpiLibrary
         return true;
     }
 
-    /// <summary>Lets the library move on whatever is under way.</summary>
-    public void Progress()
+    /// <summary>Whether a message has come that no receive was posted for; a negative source stands for any.</summary>
+    public bool Probe(int source, int tag, nint communicator, out int sender, out int bytes)
     {
         byte* status = stackalloc byte[StatusLength];
         int found = 0;
-        Check(_iprobe(_anySource, Communicator.LargestTag + 1, World, &found, status), "MPI_Iprobe");
+        int count = 0;
+        (sender, bytes) = (-1, 0);
+        Check(_iprobe(source < 0 ? _anySource : source, tag, communicator, &found, status), "MPI_Iprobe");
+        if (found == 0) return false;
+        Check(_getCount(status, _byte, &count), "MPI_Get_count");
+        sender = *(int*)(status + _sourceAt);
+        bytes = Math.Max(count, 0);
+        return true;
     }
+
+    /// <summary>Lets the library move on whatever is under way.</summary>
+    public void Progress() => Probe(_anySource, Communicator.LargestTag + 1, World, out _, out _);
 
     private void ReturnErrors(nint communicator) => Check(_commSetErrhandler(communicator, _errorsReturn), "MPI_Comm_set_errhandler");
 
@@ -280,6 +294,3 @@ internal sealed unsafe class MpiLibrary
         throw new DetoxException(ExitCode.Environment, $"{function} of {Path} failed: {reason}");
     }
 }
-
-/// <summary>A message is longer than the room that its receiver gave. The communicator says whose it was.</summary>
-internal sealed class MessageTooLongException : Exception;

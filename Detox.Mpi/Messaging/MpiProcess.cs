@@ -9,14 +9,13 @@ internal sealed unsafe class MpiProcess
     /// what a missed ring could cost.</summary>
     private const int LocalMicroseconds = 100_000;
 
-    /// <summary>Messages between nodes ring no bell, and one that is being sent may need this rank to move it on.</summary>
-    private const int RemoteMicroseconds = 100;
+    /// <summary>Messages between nodes ring no bell.</summary>
+    private const int RemoteMicroseconds = 10_000;
 
     private readonly MpiDoorbell _alone;
     private readonly List<MpiRequest> _watched = [];
     private NodeWindow? _window;
     private int _underWay;
-    private bool _severalNodes = true;
 
     public MpiProcess(MpiLibrary library)
     {
@@ -38,23 +37,26 @@ internal sealed unsafe class MpiProcess
 
     public NodeWindow? Window => _window;
 
+    /// <summary>Of this node, and this rank's share of them.</summary>
+    public (int Node, int Own) Cores { get; private set; } = (Environment.ProcessorCount, Environment.ProcessorCount);
+
     public MpiDoorbell Bell => _window?.OwnBell ?? _alone;
+
+    /// <summary>For a node that has no window.</summary>
+    public void ShareCores(int ranks) => Cores = (Environment.ProcessorCount, Math.Max(1, Environment.ProcessorCount / ranks));
 
     public void Share(NodeWindow window, bool severalNodes)
     {
         _window = window;
-        if (window.Size > window.Cores) window.OwnBell.Yields = 0;
+        Cores = window.CountCores();
+        if (window.Size > Cores.Node) window.OwnBell.Yields = 0;
         window.OwnBell.MoveOn = MoveOn;
-        _severalNodes = severalNodes;
-        Count(0);
+        window.OwnBell.IsOftenSilent = severalNodes;
+        window.OwnBell.LongestMicroseconds = severalNodes ? RemoteMicroseconds : LocalMicroseconds;
     }
 
-    /// <summary>Counts the sends to other nodes that have been started and not completed.</summary>
-    public void Count(int change)
-    {
-        _underWay += change;
-        Bell.LongestMicroseconds = _severalNodes || _underWay > 0 ? RemoteMicroseconds : LocalMicroseconds;
-    }
+    /// <summary>Counts the sends to other nodes that have been started and not completed: they may need this rank to move them on.</summary>
+    public void Count(int change) => _underWay += change;
 
     /// <summary>A request that must be looked at by whatever this rank waits for meanwhile.</summary>
     public void Watch(MpiRequest request) => _watched.Add(request);

@@ -9,4 +9,7 @@ internal sealed record MpiScope(nint Handle, int FirstTag, int[] Ranks)
     public const int TagsInRange = Communicator.LargestTag + 2;
 
     public int RankOf(int rank) => Ranks[rank];
+
+    /// <summary>The rank here of a rank of MPI's communicator; -1 where it is none.</summary>
+    public int NumberOf(int rank) => Array.IndexOf(Ranks, rank);
 }

@@ -17,6 +17,10 @@ internal unsafe struct MpiTransfer
     private int _peer;
     private int _tag;
     private bool _sends;
+    private bool _quietly;
+
+    /// <summary>Whether the message was longer than the room for it, and is lost.</summary>
+    public bool IsTooLong { get; private set; }
 
     /// <summary>The bytes sent or received so far.</summary>
     public long Moved { get; private set; }
@@ -27,8 +31,11 @@ internal unsafe struct MpiTransfer
         => _communicator is not null
         && (_posted == _communicator.Process.PieceBytes || (!_sends && _posted > FetchedBytes && _communicator.IsNeighbour(_peer)));
 
-    public void Send(MpiCommunicator communicator, byte* bytes, long length, int destination, int tag)
-        => Start(communicator, bytes, length, destination, tag, sends: true);
+    public void Send(MpiCommunicator communicator, byte* bytes, long length, int destination, int tag, bool quietly = false)
+    {
+        _quietly = quietly;
+        Start(communicator, bytes, length, destination, tag, sends: true);
+    }
 
     public void Receive(MpiCommunicator communicator, byte* bytes, long room, int source, int tag)
         => Start(communicator, bytes, room, source, tag, sends: false);
@@ -42,6 +49,7 @@ internal unsafe struct MpiTransfer
         _tag = tag;
         _sends = sends;
         Moved = 0;
+        IsTooLong = false;
         if (sends && !communicator.IsNeighbour(peer)) communicator.Process.Count(+1);
         Post();
     }
@@ -56,7 +64,7 @@ internal unsafe struct MpiTransfer
             return;
         }
         _request = communicator.StartSend(_bytes, _posted, _peer, _tag);
-        communicator.Ring(_peer);
+        if (!_quietly) communicator.Ring(_peer);
     }
 
     /// <summary>Whether the whole message has gone or come; starts the next piece where it has not.</summary>
@@ -65,6 +73,13 @@ internal unsafe struct MpiTransfer
         if (_communicator is null) return true;
         while (HasMoved(out int count))
         {
+            if (IsTooLong)
+            {
+                _communicator.Ring(_peer);
+                _communicator = null;
+                return true;
+            }
+
             _bytes += count;
             _left -= count;
             Moved += count;
@@ -87,20 +102,14 @@ internal unsafe struct MpiTransfer
 
     private bool HasMoved(out int count)
     {
-        try
-        {
-            if (!_communicator!.Process.Library.Test(ref _request, out count)) return false;
-        }
-        catch (MessageTooLongException)
-        {
-            throw TooLong(_communicator!.Rank, _peer, _tag, Moved + _left);
-        }
-
+        if (!_communicator!.Process.Library.Test(ref _request, out count, out bool tooLong)) return false;
+        IsTooLong = tooLong;
         if (_sends) count = _posted;
         return true;
     }
 
     /// <summary>Waits for all of them.</summary>
+    /// <exception cref="DetoxException">A message is longer than the room for it.</exception>
     public static void Wait(MpiProcess process, Span<MpiTransfer> transfers)
     {
         Patience patience = default;
@@ -108,13 +117,20 @@ internal unsafe struct MpiTransfer
         while (true)
         {
             int rings = process.Bell.Rings;
-            while (done < transfers.Length && transfers[done].Test()) done++;
+            while (done < transfers.Length && transfers[done].Test())
+            {
+                if (transfers[done].IsTooLong) throw transfers[done].TooLong(process.Library.Rank(process.Library.World));
+                done++;
+            }
+
             if (done == transfers.Length) return;
             for (int i = done + 1; i < transfers.Length; i++)
                 if (transfers[i].NeedsLooks) transfers[i].Test();
             process.Bell.Wait(rings, ref patience);
         }
     }
+
+    public readonly DetoxException TooLong(int rank) => TooLong(rank, _peer, _tag, Moved + _left);
 
     public static DetoxException TooLong(int rank, int source, int tag, long room)
         => new(ExitCode.Unexpected, $"rank {rank} expected at most {room} bytes from rank {source} (tag {tag}) and was sent more: the two ranks do not agree on what is sent");

@@ -1,35 +1,38 @@
+using System.Diagnostics;
 using System.Numerics;
 
 namespace Detox.Mpi.Messaging;
 
-/// <summary>Memory that the ranks of one node share: a doorbell for each of them, and slots through which one rank's bytes
-/// reach all the others with one copy each.</summary>
-/// <remarks>MPI libraries expect a core for each rank. Where ranks outnumber cores, their broadcasts spin, or wake every
-/// rank once for each small fragment. Here a waiting rank sleeps in the kernel until its bell rings, and finds up to
-/// <see cref="Slots"/> x <see cref="SlotBytes"/> bytes at once.
-/// Chunk c of the job lies in slot c % Slots. It is there once the sequence number has passed c, and the slot is free when
-/// its count of readers has come down to 0. All ranks of the node take part in every chunk, so they agree on c without asking.</remarks>
+/// <summary>Memory that the ranks of one node share: a doorbell for each of them, and whose turn it is to compute.</summary>
+/// <remarks>MPI libraries expect a core for each rank and spin while they wait. Here a waiting rank sleeps in the kernel until its
+/// bell rings. Every rank of the node can write all of it, so nothing in it is believed: a bell that does not ring, or rings for
+/// nothing, costs time and no more, and a turn that is kept for too long is taken away.</remarks>
 internal sealed unsafe class NodeWindow : IDisposable
 {
-    private const int SlotBytes = 256 * 1024;
-    private const int Slots = 8;
     private const int CacheLine = 64;
+    private const int FailedAt = 0;
+    private const int CoresAt = CacheLine;
+    private const int BellsAt = 2 * CacheLine;
 
-    private const int SequenceAt = 0;
-    private const int FailedAt = CacheLine;
-    private const int TurnsAt = 2 * CacheLine;
-    private const int CoresAt = 3 * CacheLine;
+    /// <summary>One bit for each of the 1,024 processors of the kernel's usual set.</summary>
     private const int CoreBytes = 2 * CacheLine;
-    private const int SlotStatesAt = CoresAt + CoreBytes;
-    private const int BellsAt = SlotStatesAt + (Slots * CacheLine);
+
+    /// <summary>A turn is a lease of this many of the longest turns that the rank has had itself, and at least of <see cref="ShortestLease"/>.</summary>
+    private const int LeaseTurns = 4;
+
+    /// <summary>After so many leases a rank computes without a turn.</summary>
+    private const int MostLeases = 4;
+
+    private static readonly TimeSpan _shortestLease = TimeSpan.FromSeconds(2);
 
     private readonly SharedMemory _shared;
     private readonly byte* _memory;
-    private readonly byte* _slots;
     private readonly int _rank;
-    private readonly int _size;
+    private readonly int _turnsAt;
     private readonly MpiDoorbell _bell;
-    private long _next;
+    private TimeSpan _lease = _shortestLease;
+    private long _taken;
+    private long* _turn;
 
     /// <param name="memory">At least <see cref="BytesFor"/> bytes, zero at first.</param>
     /// <param name="rank">This rank's number on the node.</param>
@@ -39,25 +42,28 @@ internal sealed unsafe class NodeWindow : IDisposable
         _shared = memory;
         _memory = memory.Memory;
         _rank = rank;
-        _size = size;
-        _slots = _memory + HeaderBytes(size);
+        Size = size;
+        _turnsAt = BellsAt + (size * CacheLine);
         _bell = new MpiDoorbell(Bell(rank)) { MoveOn = static () => false };
-
-        Span<ulong> own = stackalloc ulong[CoreBytes / sizeof(ulong)];
-        LibC.GetAffinity(own);
-        for (int i = 0; i < own.Length; i++) Interlocked.Or(ref ((ulong*)(_memory + CoresAt))[i], own[i]);
+        LibC.GetAffinity(CoresOf(rank));
     }
 
     public MpiDoorbell OwnBell => _bell;
 
     /// <summary>The number of ranks on the node.</summary>
-    public int Size => _size;
+    public int Size { get; }
 
-    private static int HeaderBytes(int size) => (BellsAt + (size * CacheLine) + 4095) & ~4095;
-
-    public static long BytesFor(int size) => HeaderBytes(size) + ((long)Slots * SlotBytes);
+    public static long BytesFor(int size) => BellsAt + (size * CacheLine) + CacheLine + (size * sizeof(long)) + ((long)size * CoreBytes) + CacheLine;
 
     private int* Bell(int rank) => (int*)(_memory + BellsAt + (rank * CacheLine));
+
+    private int* TurnBell => (int*)(_memory + _turnsAt);
+
+    /// <summary>A turn for each core, but no more than ranks: 0 where it is free, else when it was taken.</summary>
+    private long* Turns => (long*)(_memory + _turnsAt + CacheLine);
+
+    private Span<ulong> CoresOf(int rank)
+        => new((byte*)(Turns + Size) + (rank * CoreBytes), CoreBytes / sizeof(ulong));
 
     /// <summary>Tells a rank of this node to look again.</summary>
     public void Ring(int rank) => MpiDoorbell.Ring(Bell(rank));
@@ -65,117 +71,79 @@ internal sealed unsafe class NodeWindow : IDisposable
     /// <summary>Whether this rank is the first of its node to ask: the one that says why the job ends.</summary>
     public bool FirstToFail() => Interlocked.Exchange(ref *(int*)(_memory + FailedAt), 1) == 0;
 
-    /// <summary>The cores that the ranks of this node may run on, all together. Right once every rank has come this far.</summary>
-    public int Cores
+    /// <summary>The cores that the ranks of this node may run on, all together, and this rank's even share of those that it may run on.
+    /// Right once every rank of the node has a window; taken then, and kept.</summary>
+    public (int Node, int Own) CountCores()
     {
-        get
+        int node = 0;
+        double own = 0;
+        Span<ulong> mine = CoresOf(_rank);
+        for (int core = 0; core < CoreBytes * 8; core++)
         {
-            int cores = 0;
-            foreach (ulong set in new ReadOnlySpan<ulong>(_memory + CoresAt, CoreBytes / sizeof(ulong))) cores += BitOperations.PopCount(set);
-            return Math.Max(1, cores);
+            ulong bit = 1ul << (core % 64);
+            int sharers = 0;
+            for (int rank = 0; rank < Size; rank++)
+                if ((CoresOf(rank)[core / 64] & bit) != 0) sharers++;
+            if (sharers > 0) node++;
+            if ((mine[core / 64] & bit) != 0 && sharers > 0) own += 1.0 / sharers;
         }
+
+        const double almost = 1e-9;
+        Cores = Math.Max(1, node);
+        return (Cores, Math.Max(1, (int)(own + almost)));
     }
+
+    private int Cores { get; set; } = 1;
 
     /// <summary>Waits, asleep, until so few ranks of the node compute that <paramref name="threads"/> more find a core each,
     /// and takes a turn. One rank at least has one.</summary>
     public void TakeTurn(int threads)
     {
         const int longestMicroseconds = 100_000;
-        int turns = Math.Max(1, Cores / threads);
-        int* taken = (int*)(_memory + TurnsAt);
+        int turns = Math.Clamp(Cores / threads, 1, Size);
+        long start = Stopwatch.GetTimestamp();
         while (true)
         {
-            int now = Volatile.Read(ref *taken);
-            if (now >= turns) LibC.WaitOn(taken, now, longestMicroseconds);
-            else if (Interlocked.CompareExchange(ref *taken, now + 1, now) == now) return;
+            int rings = Volatile.Read(ref *TurnBell);
+            for (int i = 0; i < turns; i++)
+            {
+                long now = Stopwatch.GetTimestamp(), held = Volatile.Read(ref Turns[i]);
+                bool isFree = held == 0 || held > now || Stopwatch.GetElapsedTime(held, now) > _lease;
+                if (!isFree || Interlocked.CompareExchange(ref Turns[i], now, held) != held) continue;
+                _turn = &Turns[i];
+                _taken = now;
+                return;
+            }
+
+            if (Stopwatch.GetElapsedTime(start) > MostLeases * _lease) return;
+            LibC.WaitOn(TurnBell, rings, longestMicroseconds);
         }
     }
 
     public void GiveTurn()
     {
-        int* taken = (int*)(_memory + TurnsAt);
-        Interlocked.Decrement(ref *taken);
-        LibC.Wake(taken);
-    }
+        if (_turn == null) return;
+        TimeSpan own = LeaseTurns * Stopwatch.GetElapsedTime(_taken);
+        if (own > _lease) _lease = own;
 
-    /// <summary>Gives bytes to all other ranks of the node, which call <see cref="Read"/> with as many.</summary>
-    public void Write(byte* bytes, long length)
-    {
-        ref long sequence = ref *(long*)(_memory + SequenceAt);
-        if (_size == 1) return;
-        bool told = true;
-        for (long at = 0; at < length; at += SlotBytes)
-        {
-            int slot = (int)(_next % Slots);
-            SlotState* state = State(slot);
-            if (Volatile.Read(ref state->Readers) != 0)
-            {
-                RingOthers();
-                Patience patience = default;
-                while (true)
-                {
-                    int rings = _bell.Rings;
-                    if (Volatile.Read(ref state->Readers) == 0) break;
-                    _bell.Wait(rings, ref patience);
-                }
-            }
-            long count = Math.Min(SlotBytes, length - at);
-            Buffer.MemoryCopy(bytes + at, _slots + ((long)slot * SlotBytes), SlotBytes, count);
-            state->Writer = _rank;
-            state->Readers = _size - 1;
-            Volatile.Write(ref sequence, ++_next);
-            told = false;
-        }
-        // One ring for all that fits: a rank that wakes for each chunk costs a change of process for each.
-        if (!told) RingOthers();
-    }
-
-    /// <summary>Takes the bytes that another rank of the node writes.</summary>
-    public void Read(byte* bytes, long length)
-    {
-        ref long sequence = ref *(long*)(_memory + SequenceAt);
-        for (long at = 0; at < length; at += SlotBytes)
-        {
-            int slot = (int)(_next % Slots);
-            SlotState* state = State(slot);
-            long next = _next;
-            Patience patience = default;
-            while (true)
-            {
-                int rings = _bell.Rings;
-                if (Volatile.Read(ref sequence) > next) break;
-                _bell.Wait(rings, ref patience);
-            }
-            long count = Math.Min(SlotBytes, length - at);
-            Buffer.MemoryCopy(_slots + ((long)slot * SlotBytes), bytes + at, count, count);
-            _next++;
-            int writer = state->Writer;
-            if (Interlocked.Decrement(ref state->Readers) == 0) Ring(writer);
-        }
-    }
-
-    private void RingOthers()
-    {
-        for (int rank = 0; rank < _size; rank++)
-            if (rank != _rank) Ring(rank);
+        // Where another rank has taken it meanwhile, it is the other's to give.
+        Interlocked.CompareExchange(ref *_turn, 0, _taken);
+        _turn = null;
+        Interlocked.Increment(ref *TurnBell);
+        LibC.Wake(TurnBell);
     }
 
     public void Dispose() => _shared.Dispose();
-
-    private SlotState* State(int slot) => (SlotState*)(_memory + SlotStatesAt + (slot * CacheLine));
-
-    private struct SlotState
-    {
-        public int Readers;
-        public int Writer;
-    }
 }
 
 /// <summary>A doorbell in memory that the ranks of a node share: a count of rings, and whether its owner is asleep.</summary>
 internal sealed unsafe class MpiDoorbell(int* word) : Doorbell
 {
-    /// <summary>A rank that hears no bell for this long looks anyway. Few microseconds where messages come that ring none.</summary>
-    public int LongestMicroseconds { get; set; } = 100;
+    /// <summary>A rank that hears no bell for this long looks anyway.</summary>
+    public int LongestMicroseconds { get; set; } = 10_000;
+
+    /// <summary>Whether messages come that ring no bell: then a rank looks more often, though ever more rarely.</summary>
+    public bool IsOftenSilent { get; set; } = true;
 
     /// <summary>How often this rank gives way to others before it sleeps.</summary>
     public int Yields { get; set; } = 3;
@@ -185,10 +153,11 @@ internal sealed unsafe class MpiDoorbell(int* word) : Doorbell
 
     public override int Rings => Volatile.Read(ref *word);
 
-    public override void Wait(int rings, ref Patience patience)
+    public override void Wait(int rings, ref Patience patience, TimeSpan limit)
     {
         if (MoveOn()) return;
-        int microseconds = patience.Next(Yields, LongestMicroseconds);
+        int microseconds = IsOftenSilent ? patience.NextShare(Yields, LongestMicroseconds) : patience.Next(Yields, LongestMicroseconds);
+        if (limit != Timeout.InfiniteTimeSpan && limit.TotalMicroseconds < microseconds) microseconds = Math.Max(1, (int)limit.TotalMicroseconds);
         if (microseconds == 0)
         {
             LibC.Yield();
@@ -200,6 +169,7 @@ internal sealed unsafe class MpiDoorbell(int* word) : Doorbell
             LibC.WaitOn(word, rings, microseconds);
             Volatile.Write(ref asleep, 0);
         }
+
         if (Rings != rings) patience = default;
     }
 

@@ -9,20 +9,27 @@ public abstract class Request
     /// <summary>Whether it has completed; does not wait.</summary>
     public abstract bool Test();
 
+    /// <summary>Once complete: whether the message was longer than its memory, and is lost.</summary>
+    public abstract bool IsTooLong { get; }
+
+    /// <summary>The number of values received, once complete; 0 for a send.</summary>
+    public abstract int Values { get; }
+
     /// <summary>Waits, leaving the core to others; returns the number of values received (0 for a send).</summary>
+    /// <exception cref="DetoxException">The message is longer than its memory.</exception>
     public int Wait()
     {
         Patience patience = default;
         while (true)
         {
             int rings = Bell.Rings;
-            if (Test()) return Values;
+            if (Test()) return IsTooLong ? throw TooLong() : Values;
             Bell.Wait(rings, ref patience);
         }
     }
 
-    /// <summary>The number of values received, once complete; 0 for a send.</summary>
-    private protected abstract int Values { get; }
+    /// <summary>What is thrown where a message that is too long is an error.</summary>
+    private protected abstract DetoxException TooLong();
 
     /// <summary>Waits until one of the requests, which are all of one rank, has completed and returns its index.
     /// Entries that are null are passed over.</summary>

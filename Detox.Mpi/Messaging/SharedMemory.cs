@@ -39,15 +39,16 @@ internal sealed unsafe class SharedMemory : IDisposable
     /// <summary>Zero at first.</summary>
     public byte* Memory { get; }
 
-    /// <summary>What ranks that can share memory have in common: the booted system, and the place that /dev/shm is in it,
-    /// which containers may have for themselves.</summary>
+    /// <summary>What ranks that can share memory have in common: the booted system, and the place that /dev/shm is in it and the
+    /// numbers of its processes, which containers may have for themselves.</summary>
     public static ulong Place()
     {
         string boot = File.Exists("/proc/sys/kernel/random/boot_id") ? File.ReadAllText("/proc/sys/kernel/random/boot_id") : Environment.MachineName;
         string[] mounts = File.Exists("/proc/self/mountinfo") ? File.ReadAllLines("/proc/self/mountinfo") : [];
         // The third field is the number of the mounted device, which every mounted tmpfs has for itself.
         string device = mounts.Select(line => line.Split(' ')).LastOrDefault(fields => fields.Length > 4 && fields[4] == Folder)?[2] ?? "";
-        return XxHash3.HashToUInt64(Encoding.UTF8.GetBytes($"{boot} {device}"));
+        string processes = new FileInfo("/proc/self/ns/pid").LinkTarget ?? "";
+        return XxHash3.HashToUInt64(Encoding.UTF8.GetBytes($"{boot} {device} {processes}"));
     }
 
     /// <summary>Makes memory, or opens what another rank made by this name. Null where this system cannot.</summary>

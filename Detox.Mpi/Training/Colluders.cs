@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
 using Detox.Mpi.Attacks;
 using Detox.Mpi.Groups;
 using Detox.Mpi.Messaging;
@@ -7,44 +9,75 @@ namespace Detox.Mpi.Training;
 /// <summary>How attackers come to know the honest gradients: the experiment tells them, at its own cost.</summary>
 /// <remarks>The lowest honest rank of each group sends its payload to the lowest attacker, which makes the forged one and
 /// sends it to the others. All ranks know the placement, since it is seeded. A group without an honest rank adds
-/// nothing. No part of Detox does this; its time is measured apart.</remarks>
-internal sealed class Colluders(Communicator world, GroupTable groups, Attack attack)
+/// nothing. No part of Detox does this; its time is told apart. No honest rank waits for an attacker, and attackers wait for
+/// what does not come only as long as <paramref name="patience"/> says.</remarks>
+internal sealed class Colluders(Communicator world, GroupTable groups, Attack attack, TimeSpan patience)
 {
-    private float[] _honest = [];
+    private readonly List<Request> _sends = [];
+    private readonly List<float[]> _honest = [];
+    private float[] _told = [];
 
-    /// <summary>Collective: afterwards every attacker's payload is the forged one.</summary>
-    public void Conspire(ReadOnlySpan<bool> isByzantine, Memory<float> payload)
+    /// <summary>Afterwards an attacker's payload is the forged one. Every rank calls this in every step that it computes.</summary>
+    /// <param name="message">The payload behind the head of a message.</param>
+    /// <returns>The seconds that making and telling the forged payload took, on the rank that made it.</returns>
+    public float Conspire(long step, ReadOnlySpan<bool> isByzantine, Memory<float> message)
     {
         int head = isByzantine.IndexOf(true);
-        if (head < 0) return;
+        if (head < 0) return 0;
 
+        // The last step's messages have gone, or their receiver listens no more, and gets none.
+        _sends.RemoveAll(send => send.Test());
         int sources = 0;
         for (int group = 0; group < groups.GroupCount; group++)
         {
             int source = LowestHonest(group, isByzantine);
             if (source < 0) continue;
-            if (world.Rank == head)
-            {
-                if (_honest.Length == 0) _honest = GC.AllocateUninitializedArray<float>(groups.GroupCount * payload.Length);
-                world.Receive(_honest.AsSpan(sources * payload.Length, payload.Length), source, Tag.Honest);
-            }
-            else if (world.Rank == source)
-            {
-                world.Send<float>(payload.Span, head, Tag.Honest);
-            }
-
-            sources++;
+            if (world.Rank == source) Send(step, MessageKind.Honest, message, head, Tag.Honest);
+            if (world.Rank != head) continue;
+            if (_honest.Count == sources) _honest.Add(GC.AllocateUninitializedArray<float>(message.Length, pinned: true));
+            if (Receive(step, MessageKind.Honest, _honest[sources], source, Tag.Honest)) sources++;
         }
 
         if (world.Rank == head)
         {
-            if (sources > 0) attack.Collude(_honest.AsSpan(0, sources * payload.Length), sources, payload.Span);
+            long start = Stopwatch.GetTimestamp();
+            if (sources > 0) attack.Collude(new HonestPayloads(_honest, sources), message.Span[Head.Floats..]);
             for (int rank = head + 1; rank < world.Size; rank++)
-                if (isByzantine[rank]) world.Send<float>(payload.Span, rank, Tag.Forged);
+                if (isByzantine[rank]) Send(step, MessageKind.Forged, message, rank, Tag.Forged);
+            return (float)Stopwatch.GetElapsedTime(start).TotalSeconds;
         }
-        else if (isByzantine[world.Rank])
+
+        if (isByzantine[world.Rank])
         {
-            world.Receive(payload.Span, head, Tag.Forged);
+            if (_told.Length == 0) _told = GC.AllocateUninitializedArray<float>(message.Length, pinned: true);
+            if (Receive(step, MessageKind.Forged, _told, head, Tag.Forged)) _told.AsSpan(Head.Floats).CopyTo(message.Span[Head.Floats..]);
+        }
+
+        return 0;
+    }
+
+    private void Send(long step, MessageKind kind, Memory<float> payload, int rank, int tag)
+    {
+        if (_sends.Count >= world.Size) return;
+
+        // A copy, since the payload changes before it may be taken.
+        float[] copy = GC.AllocateUninitializedArray<float>(payload.Length, pinned: true);
+        payload.CopyTo(copy);
+        MemoryMarshal.Write(MemoryMarshal.AsBytes(copy.AsSpan()), new Head { Step = step, Kind = kind, Length = (payload.Length * sizeof(float)) - Head.Bytes });
+        _sends.Add(world.ImmediateSend<float>(copy, rank, tag));
+    }
+
+    /// <summary>Takes the step's payload, and throws older ones away; false where it does not come.</summary>
+    private bool Receive(long step, MessageKind kind, float[] payload, int source, int tag)
+    {
+        long start = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            TimeSpan left = patience - Stopwatch.GetElapsedTime(start);
+            if (left <= TimeSpan.Zero || !world.Await(() => world.Probe(source, tag, out _, out _), left)) return false;
+            world.ImmediateReceive<float>(payload, source, tag).Wait();
+            Head head = MemoryMarshal.Read<Head>(MemoryMarshal.AsBytes(payload.AsSpan()));
+            if (head.Step == step && head.Kind == kind) return true;
         }
     }
 

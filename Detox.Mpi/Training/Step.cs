@@ -5,7 +5,7 @@ using Detox.Mpi.Messaging;
 
 namespace Detox.Mpi.Training;
 
-/// <summary>One step, as every rank runs it. Rank 0 is a worker like the others, and the server besides.</summary>
+/// <summary>One step, as every rank runs it. Rank 0 is a worker like the others, and has the server besides.</summary>
 /// <remarks>The numbers are those of the step in docs/design.md. Source: Rajput et al. 2019, "DETOX: A
 /// Redundancy-based Framework for Faster and More Robust Gradient Aggregation", algorithm 1.</remarks>
 internal sealed class Step(
@@ -15,63 +15,45 @@ internal sealed class Step(
     Placement placement,
     Attack attack,
     Colluders colluders,
-    StepRecord record)
+    StepRecord record,
+    int steps)
 {
     private readonly bool[] _isByzantine = new bool[world.Size];
-    private readonly Declaration[] _declarations = new Declaration[server is null ? 0 : world.Size];
 
-    /// <summary>Runs step number <paramref name="step"/>; false where the training has diverged, so that no step follows.</summary>
+    /// <summary>Runs a step on this rank, and on rank 0 sees it through; false where the training has diverged, so that no step follows.</summary>
     public bool Run(long step)
     {
         record.Clear(step);
         PhaseClock clock = new(record);
-        if (!attack.IsNone) placement.Byzantine(step, _isByzantine);
+        placement.Byzantine(step, _isByzantine);
 
-        // 1 to 3: the same weights and the same samples give a group's ranks the same gradient.
-        worker.ComputeGradient(step, _isByzantine[world.Rank]);
-        record.Diverged = !float.IsFinite(worker.HonestLoss);
-
-        // 4: a Byzantine rank lets its attack replace what it will send; knowing the honest gradients costs extra.
-        if (attack.NeedsHonestGradients)
+        // 1 and 2: the same weights and the same samples give a group's ranks the same gradient.
+        if (worker.CurrentStep == step)
         {
-            world.Barrier();
+            // 3: the gradient of the group's part.
+            worker.ComputeGradient(_isByzantine[world.Rank] && !attack.IsNone);
+            record.Diverged = !float.IsFinite(worker.HonestLoss);
+
+            // 4: a Byzantine rank lets its attack replace what it will send; knowing the honest gradients costs extra.
+            if (attack.NeedsHonestGradients) worker.EditPayload(message => colluders.Conspire(step, _isByzantine, message));
+
+            // 5: the ballot, hinted at to the group and told to rank 0; who completes a majority sends its vector.
+            worker.Vote();
             clock.Lap(Phase.Compute);
-            worker.EditPayload(payload => colluders.Conspire(_isByzantine, payload));
-            world.Barrier();
-            clock.Lap(Phase.Attack);
         }
 
-        // 5: ballots, to the group and to rank 0.
-        Declaration declaration = worker.Vote();
-        world.Gather(new ReadOnlySpan<Declaration>(in declaration), _declarations, 0);
-        if (server is not null) clock.LapBallots(_declarations);
+        if (server is null) return true;
 
-        // 6 and 7: winners send; rank 0 decides from its own ballots and believes only vectors that match them.
-        Request? sending = worker.SendIfWinner();
-        bool stepFollows = !record.Diverged;
-        if (server is null)
-        {
-            stepFollows = worker.ServeUntilProceed();
-        }
-        else
-        {
-            server.Decide(_declarations);
-            server.CollectWinners();
-            clock.Lap(Phase.Transfer);
-            server.NameDissenters();
-            server.LetAllProceed(stepFollows);
-            clock.Lap(Phase.BallotAndVote);
+        // 6, 7 and 9: rank 0 decides from its own ballots and believes only vectors that match them.
+        clock.LapCollected(server.Collect(step));
 
-            // 8: the winners become one gradient, the gradient becomes weights.
-            server.Aggregate();
-            worker.Weights.Seal();
-            clock.Lap(Phase.Aggregate);
-        }
-
-        sending?.Wait();
-        world.Broadcast(worker.Weights.Message, 0);
-        worker.CheckWeights();
+        // 8: the winners become one gradient, the gradient becomes weights, and every rank may compute with them.
+        server.Aggregate();
+        clock.Lap(Phase.Aggregate);
+        bool stepFollows = !record.Diverged && step + 1 < steps;
+        if (stepFollows) server.Publish(step + 1);
         clock.Lap(Phase.Broadcast);
+        server.Took(record.MethodSeconds);
         return stepFollows;
     }
 
@@ -87,18 +69,20 @@ internal sealed class Step(
             _last = now;
         }
 
-        /// <summary>The gather ends when the slowest rank has voted: most of that is its computing, which it has told.</summary>
-        public void LapBallots(ReadOnlySpan<Declaration> declarations)
+        /// <summary>Collecting ends when the slowest rank has voted and the last vector is here: most of that is computing, as the ranks tell,
+        /// and some may be the attackers' affair.</summary>
+        public void LapCollected((double Computing, double Attack) told)
         {
-            double computing = 0;
-            foreach (ref readonly Declaration declaration in declarations)
-                if (declaration.ComputeSeconds > computing) computing = declaration.ComputeSeconds;
+            Lap(Phase.Transfer);
+            Move(Phase.Transfer, Phase.Attack, told.Attack);
+            Move(Phase.Transfer, Phase.Compute, told.Computing - record.Seconds[(int)Phase.Compute]);
+        }
 
-            Lap(Phase.BallotAndVote);
-            double voting = record.Seconds[(int)Phase.BallotAndVote], computed = record.Seconds[(int)Phase.Compute];
-            double stillComputing = Math.Clamp(computing - computed, 0, voting);
-            record.Seconds[(int)Phase.Compute] += stillComputing;
-            record.Seconds[(int)Phase.BallotAndVote] -= stillComputing;
+        private readonly void Move(Phase from, Phase to, double seconds)
+        {
+            double moved = Math.Clamp(seconds, 0, record.Seconds[(int)from]);
+            record.Seconds[(int)from] -= moved;
+            record.Seconds[(int)to] += moved;
         }
     }
 }

@@ -11,12 +11,27 @@ public enum Fault
 
     /// <summary>It received damaged weights and abstained.</summary>
     DamagedWeights,
+
+    /// <summary>Its ballot is not its group's, and the leaves that it showed do not lead to that ballot.</summary>
+    FalseLeaves,
+
+    /// <summary>It sent what has no place in the conversation: of a wrong length, kind or step, or too much.</summary>
+    Protocol,
+
+    /// <summary>It left a question unanswered, or a promise, and spoke of other things.</summary>
+    NoAnswer,
+
+    /// <summary>It was silent for so long that the run goes on without it.</summary>
+    Absent,
+
+    /// <summary>It passed on other weights than rank 0's.</summary>
+    FalseWeights,
 }
 
 /// <summary>One rank's fault in one step, down to the parameter where that is known.</summary>
 /// <param name="Leaves">How many leaves of 1,024 floats differ from the winner's; 0 where that is not known.</param>
 /// <param name="Index">The first wrong element of the payload; -1 where that is not known.</param>
-public sealed record Blame(long Step, int Rank, int Group, Fault Fault, int Leaves, int Index, float Expected, float Found);
+public sealed record Blame(long Step, int Rank, int Group, Fault Fault, int Leaves = 0, int Index = -1, float Expected = 0, float Found = 0);
 
 /// <summary>What rank 0 saw in one step.</summary>
 public sealed class StepRecord
@@ -38,7 +53,22 @@ public sealed class StepRecord
     /// <summary>Groups without a majority.</summary>
     public List<int> Voids { get; } = [];
 
+    /// <summary>Those of them that had no majority because ranks did not answer: time has reached the weights.</summary>
+    public List<int> VoidsByTime { get; } = [];
+
+    /// <summary>Ranks that had not voted when the step ended.</summary>
+    public List<int> Missing { get; } = [];
+
     public List<Blame> Blames { get; } = [];
+
+    /// <summary>What a person should hear at once, a sentence each.</summary>
+    public List<string> Notices { get; } = [];
+
+    /// <summary>Adds a blame; of several messages of a rank's that are wrong alike in a step, one.</summary>
+    public void Add(Blame blame)
+    {
+        if (!Blames.Exists(other => other.Step == blame.Step && other.Rank == blame.Rank && other.Fault == blame.Fault)) Blames.Add(blame);
+    }
 
     /// <summary>Bytes of vectors that reached rank 0 from other ranks.</summary>
     public long VectorBytes { get; set; }
@@ -57,6 +87,9 @@ public sealed class StepRecord
         Skipped = null;
         Diverged = false;
         Voids.Clear();
+        VoidsByTime.Clear();
+        Missing.Clear();
+        Notices.Clear();
         Blames.Clear();
         VectorBytes = 0;
         Array.Clear(Seconds);

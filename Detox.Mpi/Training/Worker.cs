@@ -9,36 +9,51 @@ using Detox.Mpi.Messaging;
 namespace Detox.Mpi.Training;
 
 /// <summary>A rank's part of a step: the gradient, the ballot, and the answers to what rank 0 asks.</summary>
+/// <remarks>Rank 0 has a worker like the others', to which it speaks by messages like to the others.</remarks>
 internal sealed class Worker : IDisposable
 {
     private const ulong AttackKey = 0xA77AC4;
+
+    /// <summary>Rank 0 may evaluate, or write, for a long time; one that says nothing for longer is gone.</summary>
+    private static readonly TimeSpan _longestSilence = TimeSpan.FromHours(1);
+
     private readonly Communicator _world;
-    private readonly Communicator _group;
-    private readonly int _groupNumber;
     private readonly IGradientSource _gradients;
-    private readonly DeviceBuffer _payload;
-    private readonly HostMirror _hostPayload;
+    private readonly DeviceBuffer _message;
+    private readonly HostMirror _hostMessage;
+    private readonly View _payload;
     private readonly Device _device;
     private readonly BallotTree _tree;
+    private readonly GroupVote _group;
+    private readonly WeightsTaker _taker;
     private readonly Attack _attack;
     private readonly ulong _seed;
+    private readonly int _groupNumber;
     private readonly int _threads;
-    private readonly Ballot[] _groupBallots;
+    private readonly Instruction[] _instruction = new Instruction[1];
+    private readonly Outbox<Head> _outbox;
+    private readonly byte[] _answer;
+    private readonly Func<bool> _hasSpoken;
+    private Request _listening;
+    private Request? _sendingVector;
+    private Request? _sendingAnswer;
     private long _step;
     private bool _isByzantine;
     private bool _weightsDamaged;
     private bool _hasTurn;
     private bool _isFetched;
-    private long _weightsArrived = Stopwatch.GetTimestamp();
-    private Declaration _declaration;
+    private long _weightsArrived;
+    private float _computeSeconds;
+    private float _attackSeconds;
 
     public Worker(
         Communicator world,
-        Communicator group,
+        ReadOnlySpan<int> group,
         int groupNumber,
         Device device,
         IGradientSource gradients,
         ModelWeights weights,
+        WeightsTaker taker,
         int payloadLength,
         BallotKind ballot,
         Attack attack,
@@ -46,148 +61,228 @@ internal sealed class Worker : IDisposable
         int threads)
     {
         _world = world;
-        _group = group;
         _groupNumber = groupNumber;
         _gradients = gradients;
         Weights = weights;
-        _payload = device.Allocate(payloadLength);
-        _hostPayload = new HostMirror(device, _payload.All);
+        _taker = taker;
+
+        // The payload with the head of the message that it is sent as in front.
+        _message = device.Allocate(Head.Floats + (long)payloadLength);
+        _payload = _message.All.Slice(Head.Floats, payloadLength);
+        _hostMessage = new HostMirror(device, _message.All);
         _device = device;
         _tree = new BallotTree(device, ballot, payloadLength);
         _attack = attack;
         _seed = seed;
         _threads = threads;
-        _groupBallots = new Ballot[group.Size];
+        _group = new GroupVote(world, group);
+        _outbox = new Outbox<Head>(world, 0, Tag.ToServer);
+        _answer = GC.AllocateArray<byte>(Head.Bytes + Math.Max(_tree.Leaves.Length, BallotTree.LeafFloats * sizeof(float)), pinned: true);
+        _hasSpoken = () => _listening.Test();
+        _listening = Listen();
     }
 
     public ModelWeights Weights { get; }
 
+    /// <summary>The step that <see cref="NextStep"/> returned last.</summary>
+    public long CurrentStep => _step;
+
     /// <summary>The loss of this rank's part as it was computed, before any attack.</summary>
     public float HonestLoss { get; private set; }
 
-    /// <summary>The vector that goes to rank 0: an attack may make it empty.</summary>
-    public Memory<float> Vector => _isByzantine ? _attack.Vector(FetchedPayload()) : FetchedPayload();
+    /// <summary>The exit code that rank 0 has sent with its last word.</summary>
+    public int ExitCode { get; private set; }
+
+    /// <summary>Answers what rank 0 asks until it lets this rank compute a step, whose weights are here then.</summary>
+    /// <returns>The step; null where none follows.</returns>
+    public long? NextStep()
+    {
+        while (true)
+        {
+            Instruction instruction = NextInstruction();
+
+            // Rank 0 has one step under way with each rank, but a rank that was away may find an older one first.
+            while (instruction.Head.Kind == MessageKind.Proceed && _listening.Test()) instruction = NextInstruction();
+            switch (instruction.Head.Kind)
+            {
+                case MessageKind.End:
+                    return null;
+                case MessageKind.Proceed:
+                    _step = instruction.Head.Step;
+                    _weightsDamaged = !_taker.Take(instruction, _hasSpoken);
+                    if (_weightsDamaged && _listening.Test()) break;
+                    _weightsArrived = Stopwatch.GetTimestamp();
+                    return _step;
+                default:
+                    Answer(instruction);
+                    break;
+            }
+        }
+    }
+
+    /// <summary>Answers what rank 0 has asked so far: for the rank that is rank 0, while it waits for the others.</summary>
+    public void AnswerWhatIsAsked()
+    {
+        while (_listening.Test()) Answer(NextInstruction());
+    }
 
     /// <summary>3. The gradient of the group's part. A rank whose weights are damaged has nothing to say in this step.</summary>
-    public void ComputeGradient(long step, bool isByzantine)
+    public void ComputeGradient(bool isByzantine)
     {
-        _step = step;
-        _isByzantine = isByzantine && !_attack.IsNone;
+        _isByzantine = isByzantine;
+        _attackSeconds = 0;
+        _sendingVector?.Wait();
         _world.TakeTurn(_threads);
         _hasTurn = true;
         if (!_weightsDamaged) Compute(attempt: 0);
-        _declaration = new Declaration
-        {
-            ComputeSeconds = (float)Stopwatch.GetElapsedTime(_weightsArrived).TotalSeconds,
-            WeightsDamaged = _weightsDamaged ? (byte)1 : (byte)0,
-        };
+        _computeSeconds = (float)Stopwatch.GetElapsedTime(_weightsArrived).TotalSeconds;
 
         // The ballot belongs to the same turn, unless colluders have to speak with others first.
         if (_attack.NeedsHonestGradients) EndTurn();
     }
 
-    /// <summary>4. Lets an attack read and change the payload as this rank would send it.</summary>
-    public void EditPayload(Action<Memory<float>> edit)
+    /// <summary>4. Lets an attack read and change the payload as this rank would send it, in the message in which it would.</summary>
+    /// <param name="edit">Returns the seconds that it took beyond what the method takes.</param>
+    public void EditPayload(Func<Memory<float>, float> edit)
     {
-        edit(FetchedPayload());
-        _hostPayload.Send();
+        FetchPayload();
+        _attackSeconds += edit(_hostMessage.Memory);
+        _hostMessage.Send();
     }
 
-    /// <summary>5. The ballot, shown to the group. The lowest rank of the majority takes itself for the winner.</summary>
-    public Declaration Vote()
+    /// <summary>5. The ballot, hinted at to the group and told to rank 0. 6. Whoever completes its group's majority sends its vector at once.</summary>
+    public void Vote()
     {
         Ballot ballot = CastBallot();
         EndTurn();
-        _group.Allgather<Ballot>(new ReadOnlySpan<Ballot>(in ballot), _groupBallots);
-        _declaration.Sends = Gpu.Digests.Vote.Majority(_groupBallots) == _group.Rank ? (byte)1 : (byte)0;
-        _declaration.Ballot = BallotForServer(ballot);
-        return _declaration;
+        bool completes = _group.Show(_step, ballot);
+        Tell(ballot, (completes ? HeadFlags.VectorFollows : HeadFlags.None) | (_weightsDamaged ? HeadFlags.WeightsDamaged : HeadFlags.None));
+        if (completes) SendVector();
     }
 
-    /// <summary>6. A winner's vector starts for rank 0; null where there is nothing to send.</summary>
-    public Request? SendIfWinner()
-        => _declaration.Sends == 1 && _world.Rank != 0 ? _world.ImmediateSend<float>(Vector, 0, Tag.Vector) : null;
-
-    /// <summary>7. Answers what rank 0 asks until it asks nothing more; false where no step follows.</summary>
-    public bool ServeUntilProceed()
+    /// <summary>The last word: what memory this rank took. Returns when rank 0 has heard it and answered.</summary>
+    public void Leave(long peakBytes, long deviceBytes)
     {
-        while (true)
-        {
-            Instruction instruction = default;
-            _world.Receive(new Span<Instruction>(ref instruction), 0, Tag.Instruction);
-            switch (instruction.Demand)
-            {
-                case Demand.Proceed:
-                    return true;
-                case Demand.ProceedAndEnd:
-                    return false;
-                case Demand.SendVector:
-                    _world.Send<float>(Vector.Span, 0, Tag.Vector);
-                    break;
-                case Demand.Recompute:
-                    Ballot ballot = Recompute();
-                    _world.Send(new ReadOnlySpan<Ballot>(in ballot), 0, Tag.Answer);
-                    break;
-                case Demand.SendLeaves:
-                    _world.Send(Leaves, 0, Tag.Answer);
-                    break;
-                case Demand.SendLeaf:
-                    _world.Send<float>(Leaf(instruction.Leaf).Span, 0, Tag.Answer);
-                    break;
-                default:
-                    throw new InvalidOperationException($"Rank 0 asked rank {_world.Rank} for {instruction.Demand}, which is no demand.");
-            }
-        }
+        Span<byte> body = Answer(MessageKind.Bye, 2 * sizeof(long));
+        MemoryMarshal.Write(body, peakBytes);
+        MemoryMarshal.Write(body[sizeof(long)..], deviceBytes);
+        SendAnswer(2 * sizeof(long));
     }
 
-    /// <summary>The digests of the leaves of what this rank voted with.</summary>
-    public ReadOnlySpan<byte> Leaves => _tree.Leaves;
-
-    /// <summary>The floats of one leaf of what this rank voted with.</summary>
-    public Memory<float> Leaf(int leaf)
+    /// <summary>Waits for the word with which rank 0 ends this rank.</summary>
+    public void AwaitLeave()
     {
-        int start = leaf * BallotTree.LeafFloats;
-        Memory<float> payload = FetchedPayload();
-        return payload.Slice(start, Math.Min(BallotTree.LeafFloats, payload.Length - start));
-    }
-
-    /// <summary>The part once more, for a void group; the ballot that rank 0 is told.</summary>
-    public Ballot Recompute()
-    {
-        // Colluders keep their forged payload: the honest gradients have not changed.
-        bool keepsForgery = _isByzantine && _attack.NeedsHonestGradients;
-        if (!_weightsDamaged && !keepsForgery) Compute(attempt: 1);
-        return BallotForServer(CastBallot());
-    }
-
-    /// <summary>8. After the broadcast: damaged weights make this rank abstain until it is sent good ones.</summary>
-    public void CheckWeights()
-    {
-        _weightsDamaged = !Weights.Accept();
-        _weightsArrived = Stopwatch.GetTimestamp();
+        Instruction instruction = NextInstruction();
+        while (instruction.Head.Kind != MessageKind.Leave) instruction = NextInstruction();
+        ExitCode = instruction.Head.Number;
+        const double seconds = 1;
+        _taker.Finish(TimeSpan.FromSeconds(seconds));
     }
 
     public void Dispose()
     {
-        _payload.Dispose();
+        _taker.Dispose();
+        _message.Dispose();
     }
+
+    private Request Listen() => _world.ImmediateReceive<Instruction>(_instruction, 0, Tag.FromServer);
+
+    private Instruction NextInstruction()
+    {
+        if (!_world.Await(_hasSpoken, _longestSilence))
+            throw new DetoxException(Mpi.ExitCode.Unexpected, $"rank {_world.Rank} has heard nothing from rank 0 for {_longestSilence.TotalMinutes:F0} minutes.");
+        Instruction instruction = _instruction[0];
+        _listening = Listen();
+        return instruction;
+    }
+
+    private void Answer(in Instruction instruction)
+    {
+        switch (instruction.Head.Kind)
+        {
+            case MessageKind.SendVector:
+                SendVector();
+                break;
+            case MessageKind.Recompute:
+                Recompute();
+                break;
+            case MessageKind.SendLeaves:
+                _tree.Leaves.CopyTo(Answer(MessageKind.Leaves, _tree.Leaves.Length));
+                SendAnswer(_tree.Leaves.Length);
+                break;
+            case MessageKind.SendLeaf:
+                FetchPayload();
+                int start = Head.Floats + (instruction.Head.Number * BallotTree.LeafFloats);
+                int length = Math.Min(BallotTree.LeafFloats, _hostMessage.Memory.Length - start) * sizeof(float);
+                MemoryMarshal.AsBytes(_hostMessage.Span)[(start * sizeof(float))..][..length].CopyTo(Answer(MessageKind.Leaf, length));
+                SendAnswer(length);
+                break;
+            default:
+                throw new InvalidOperationException($"Rank 0 sent rank {_world.Rank} a {instruction.Head.Kind}, which is no question.");
+        }
+    }
+
+    private Span<byte> Answer(MessageKind kind, int length)
+    {
+        _sendingAnswer?.Wait();
+        Head head = new() { Step = _step, Kind = kind, Length = length };
+        MemoryMarshal.Write(_answer, in head);
+        return _answer.AsSpan(Head.Bytes, length);
+    }
+
+    private void SendAnswer(int length)
+        => _sendingAnswer = _world.ImmediateSend<byte>(_answer.AsMemory(0, Head.Bytes + length), 0, Tag.ToServer);
+
+    private void SendVector()
+    {
+        _sendingVector?.Wait();
+        FetchPayload();
+        Head head = new() { Step = _step, Kind = MessageKind.Vector, Length = (int)_payload.Length * sizeof(float) };
+        MemoryMarshal.Write(MemoryMarshal.AsBytes(_hostMessage.Span), in head);
+        _sendingVector = _world.ImmediateSend<float>(_hostMessage.Memory, 0, Tag.ToServer);
+    }
+
+    /// <summary>The part once more, for a void group.</summary>
+    private void Recompute()
+    {
+        _sendingVector?.Wait();
+
+        // Colluders keep their forged payload: the honest gradients have not changed.
+        bool keepsForgery = _isByzantine && _attack.NeedsHonestGradients;
+        if (!_weightsDamaged && !keepsForgery) Compute(attempt: 1);
+        Tell(CastBallot(), HeadFlags.Again);
+    }
+
+    private void Tell(Ballot ballot, HeadFlags flags) => _outbox.Send(new Head
+    {
+        Step = _step,
+        Kind = MessageKind.Ballot,
+        Ballot = ballot,
+        ComputeSeconds = _computeSeconds,
+        AttackSeconds = _attackSeconds,
+        Flags = flags,
+    });
 
     private void Compute(int attempt)
     {
-        _gradients.Compute(_step, _groupNumber, attempt, Weights.View, _payload.All);
+        _gradients.Compute(_step, _groupNumber, attempt, Weights.View, _payload);
         _isFetched = false;
         float loss = 0;
-        _device.Read(_payload.All.Slice(_payload.Length - 1, 1), new Span<float>(ref loss));
+        _device.Read(_payload.Slice(_payload.Length - 1, 1), new Span<float>(ref loss));
         HonestLoss = loss;
-        if (_isByzantine && !_attack.NeedsHonestGradients) EditPayload(payload => _attack.Replace(payload.Span, AttackRandom()));
+        if (!_isByzantine || _attack.NeedsHonestGradients) return;
+        EditPayload(message =>
+        {
+            _attack.Replace(message.Span[Head.Floats..], new SeededRandom(_seed, AttackKey, (ulong)_step, (ulong)_world.Rank));
+            return 0;
+        });
     }
 
     /// <summary>The payload on the host. Only a winner, an attack and a question of rank 0 need it there.</summary>
-    private Memory<float> FetchedPayload()
+    private void FetchPayload()
     {
-        if (!_isFetched) _hostPayload.Fetch();
+        if (!_isFetched) _hostMessage.Fetch();
         _isFetched = true;
-        return _hostPayload.Memory;
     }
 
     private void EndTurn()
@@ -196,9 +291,5 @@ internal sealed class Worker : IDisposable
         _hasTurn = false;
     }
 
-    private Ballot CastBallot() => _weightsDamaged ? Ballot.Invalid : _tree.Compute(_payload.All);
-
-    private Ballot BallotForServer(Ballot ballot) => _isByzantine ? _attack.BallotForServer(ballot, AttackRandom()) : ballot;
-
-    private SeededRandom AttackRandom() => new(_seed, AttackKey, (ulong)_step, (ulong)_world.Rank);
+    private Ballot CastBallot() => _weightsDamaged ? Ballot.Invalid : _tree.Compute(_payload);
 }

@@ -4,17 +4,19 @@ using System.Runtime.InteropServices;
 namespace Detox.Gpu.Devices.Cpu;
 
 /// <summary>Floats outside the managed heap, aligned to a cache line: they never move, so pointers and MPI may keep them.</summary>
+/// <remarks>The zeros of a large buffer are the system's own: a page that nobody writes to takes no memory.</remarks>
 public sealed unsafe class CpuBuffer : DeviceBuffer
 {
     private const int Alignment = 64;
+    private void* _allocated;
     private float* _data;
 
     public CpuBuffer(long length)
         : base(length)
     {
         nuint bytes = checked((nuint)Math.Max(length, 1) * sizeof(float));
-        _data = (float*)NativeMemory.AlignedAlloc(bytes, Alignment);
-        NativeMemory.Clear(_data, bytes);
+        _allocated = NativeMemory.AllocZeroed(bytes + Alignment - 1);
+        _data = (float*)(((nuint)_allocated + Alignment - 1) & ~(nuint)(Alignment - 1));
         GC.AddMemoryPressure((long)bytes);
     }
 
@@ -34,7 +36,7 @@ public sealed unsafe class CpuBuffer : DeviceBuffer
     private void Free()
     {
         if (_data == null) return;
-        NativeMemory.AlignedFree(_data);
+        NativeMemory.Free(_allocated);
         _data = null;
         GC.RemoveMemoryPressure(Math.Max(Length, 1) * sizeof(float));
     }

@@ -1,0 +1,172 @@
+using System.Runtime.InteropServices;
+using Detox.Gpu.Digests;
+using Detox.Mpi.Messaging;
+
+namespace Detox.Mpi.Training;
+
+/// <summary>What rank 0 knows of one rank, and what it may expect from it now.</summary>
+/// <remarks>A rank has at most one step under way: it owes a ballot for the last step that it was let to, and is let to no other one before
+/// that ballot has come. So a rank that is late, stopped or dead costs rank 0 one message, and what comes too much, too long, for another
+/// step or unasked is known as such.</remarks>
+internal sealed class Conversation(Communicator world, int rank, int group, string host)
+{
+    private readonly Head[] _head = new Head[1];
+    private readonly Outbox<Instruction> _outbox = new(world, rank, Tag.FromServer);
+    private byte[] _answer = [];
+    private Request? _receiving;
+    private long _bytes;
+    private Room _room;
+
+    /// <summary>Where a message is received.</summary>
+    private enum Room
+    {
+        None,
+        Head,
+        Vector,
+        Answer,
+    }
+
+    public int Rank { get; } = rank;
+
+    public int Group { get; } = group;
+
+    public string Host { get; } = host;
+
+    /// <summary>The step whose ballot this rank owes; negative where it owes none.</summary>
+    public long Owes { get; set; } = -1;
+
+    /// <summary>What its group's majority was in the step that it still owes, for a ballot that comes too late; null where there was none.</summary>
+    public Ballot? OwedMajority { get; set; }
+
+    /// <summary>It has said nothing for too long, and is not waited for.</summary>
+    public bool IsAbsent { get; set; }
+
+    /// <summary>Whether it was said once that it is absent.</summary>
+    public bool WasNamedAbsent { get; set; }
+
+    /// <summary>Its ballot of this step; null where it has none yet.</summary>
+    public Ballot? Ballot { get; set; }
+
+    public bool HasDamagedWeights { get; set; }
+
+    /// <summary>What it was asked and has not answered: <see cref="MessageKind.None"/>, SendLeaves, SendLeaf or Recompute.</summary>
+    public MessageKind Asked { get; private set; }
+
+    /// <summary>Vectors that it has promised, or was asked for, and not sent.</summary>
+    public int VectorsDue { get; set; }
+
+    /// <summary>The step of <see cref="Asked"/> and <see cref="VectorsDue"/>.</summary>
+    public long AskedInStep { get; private set; }
+
+    /// <summary>The last step in which it left a question unanswered, or answered it wrongly.</summary>
+    public long LeftQuestionIn { get; set; } = long.MinValue;
+
+    /// <summary>Whether what it sent in place of its ballot was none.</summary>
+    public bool WasRefused { get; set; }
+
+    /// <summary>Steps in which its ballot was not its group's.</summary>
+    public int Dissents { get; set; }
+
+    /// <summary>Whether it has asked for the weights of the step that it owes, and was answered.</summary>
+    public bool HasWeightsFromHere { get; set; }
+
+    /// <summary>Whether it has said that it ends.</summary>
+    public bool HasLeft { get; set; }
+
+    /// <summary>Where the weights of this rank come from, and whether they arrived otherwise than promised.</summary>
+    public int Carrier { get; set; }
+
+    /// <summary>The slot of a vector that is being received, or has been.</summary>
+    public VectorSlot? Slot { get; private set; }
+
+    public bool IsReceiving => _receiving is not null;
+
+    /// <summary>The head of the message received last; of one without room only what its length says.</summary>
+    public Head Head => _room == Room.Vector ? MemoryMarshal.Read<Head>(MemoryMarshal.AsBytes(Slot!.Message.Span)) : _room == Room.Answer ? MemoryMarshal.Read<Head>(_answer) : _head[0];
+
+    /// <summary>The bytes of the message received last.</summary>
+    public long Bytes => _bytes;
+
+    /// <summary>Whether the message received last was thrown away, as there is none of such a length in this conversation.</summary>
+    public bool WasDropped => _room == Room.None;
+
+    /// <summary>What follows the head in an answer.</summary>
+    public ReadOnlySpan<byte> Body => _answer.AsSpan(Head.Bytes, (int)_bytes - Head.Bytes);
+
+    /// <summary>Whether it is asked last, for it has lately left a question unanswered.</summary>
+    public bool LeavesQuestions(long step)
+    {
+        const int remembered = 64;
+        return step - LeftQuestionIn < remembered && LeftQuestionIn >= 0;
+    }
+
+    /// <summary>Sends an instruction; false where the rank takes none.</summary>
+    public bool TrySay(in Instruction instruction) => _outbox.TrySend(instruction);
+
+    /// <summary>Asks a question about a step.</summary>
+    public void Ask(MessageKind question, long step, int number = 0)
+    {
+        if (question == MessageKind.SendVector) VectorsDue++;
+        else Asked = question;
+        AskedInStep = step;
+        TrySay(new Instruction { Head = new Head { Step = step, Kind = question, Number = number } });
+    }
+
+    public void Expect(long step)
+    {
+        VectorsDue++;
+        AskedInStep = step;
+    }
+
+    /// <summary>The question is answered, rightly or not.</summary>
+    public void Answered() => Asked = MessageKind.None;
+
+    /// <summary>Starts to receive a message of so many bytes that has come.</summary>
+    /// <param name="slot">Where a vector goes.</param>
+    /// <param name="answerBytes">The longest answer to <see cref="Asked"/>, with its head.</param>
+    public void Receive(long bytes, VectorSlot? slot, int answerBytes)
+    {
+        _bytes = bytes;
+        Slot = slot;
+        if (bytes == Head.Bytes)
+        {
+            _room = Room.Head;
+            _receiving = world.ImmediateReceive<Head>(_head, Rank, Tag.ToServer);
+        }
+        else if (slot is not null)
+        {
+            _room = Room.Vector;
+            _receiving = world.ImmediateReceive(slot.Message, Rank, Tag.ToServer);
+        }
+        else if (bytes > Head.Bytes && bytes <= answerBytes)
+        {
+            _room = Room.Answer;
+            if (_answer.Length < answerBytes) _answer = GC.AllocateUninitializedArray<byte>(answerBytes, pinned: true);
+            _receiving = world.ImmediateReceive(_answer.AsMemory(0, (int)bytes), Rank, Tag.ToServer);
+        }
+        else
+        {
+            _room = Room.None;
+            _receiving = world.ImmediateReceive(Memory<byte>.Empty, Rank, Tag.ToServer);
+        }
+    }
+
+    /// <summary>Whether the message is here.</summary>
+    public bool HasReceived()
+    {
+        if (_receiving is null || !_receiving.Test()) return false;
+
+        // Of another length than its probe said: no two messages of a rank overtake each other, but nothing here rests on that.
+        if (_receiving.IsTooLong) _room = Room.None;
+        _receiving = null;
+        return true;
+    }
+
+    /// <summary>Takes the slot of the vector that was received.</summary>
+    public VectorSlot TakeSlot()
+    {
+        VectorSlot slot = Slot!;
+        Slot = null;
+        return slot;
+    }
+}

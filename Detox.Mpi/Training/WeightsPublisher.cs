@@ -1,0 +1,153 @@
+using System.IO.Hashing;
+using Detox.Gpu.Devices;
+using Detox.Gpu.Digests;
+using Detox.Mpi.Messaging;
+
+namespace Detox.Mpi.Training;
+
+/// <summary>What the ranks can read of each other's weights, as each has told at the start.</summary>
+/// <param name="Leader">The lowest rank of the rank's node, which passes weights on to it.</param>
+/// <param name="ReadsRoot">Whether it reads rank 0's slots.</param>
+/// <param name="ReadsLeader">Whether it reads its leader's slots.</param>
+internal readonly record struct WeightsReach(int Leader, bool ReadsRoot, bool ReadsLeader);
+
+/// <summary>Rank 0's side of the weights: writes them, tells each rank their digests itself, and names who carries them.</summary>
+/// <remarks>Ranks of rank 0's node read them where they were written. To other nodes they go down a binomial tree of one rank a node, which
+/// writes them for its neighbours. A carrier of which at least half of those behind it complain carries no more; a complaint that
+/// stands alone speaks of the rank that makes it.</remarks>
+internal sealed class WeightsPublisher(
+    Communicator world,
+    ModelWeights weights,
+    WeightsSlots slots,
+    BallotTree tree,
+    WeightsReach[] reach,
+    StepPatience patience,
+    StepRecord record)
+{
+    /// <summary>A rank waits for its carrier this share of the patience that the whole step has.</summary>
+    private const int PatienceShare = 4;
+
+    private readonly Request?[] _sending = new Request?[reach.Length];
+    private readonly bool[] _isDistrusted = new bool[reach.Length];
+    private readonly List<int> _relays = [];
+    private readonly List<(int Rank, int Carrier, HeadFlags Flags)> _complaints = [];
+    private UInt128 _xxh128;
+    private Ballot _sha256;
+
+    /// <summary>The step that the last weights written are for.</summary>
+    public long Step { get; private set; } = -1;
+
+    /// <summary>Writes the device's weights for the ranks that compute a step with them.</summary>
+    public void Write(long step)
+    {
+        Step = step;
+        weights.Fetch();
+        slots.Write(step, weights.Bytes);
+        _xxh128 = XxHash128.HashToUInt128(weights.Bytes);
+
+        // The root says the same of weights that are no longer finite.
+        _ = tree.Compute(weights.View);
+        _sha256 = tree.RootOf(tree.Leaves);
+    }
+
+    /// <summary>Lets all ranks that owe nothing proceed to the step.</summary>
+    public void LetProceed(IReadOnlyList<Conversation> ranks)
+    {
+        _relays.Clear();
+        _relays.Add(0);
+        foreach (Conversation rank in ranks)
+            if (IsRelay(rank)) _relays.Add(rank.Rank);
+
+        // Whoever passes weights on is told first.
+        foreach (Conversation rank in ranks)
+            if (rank.Owes < 0 && _relays.Contains(rank.Rank)) Tell(rank);
+        foreach (Conversation rank in ranks)
+            if (rank.Owes < 0) Tell(rank);
+    }
+
+    /// <summary>Lets one rank proceed that comes late: with weights from here.</summary>
+    public void LetProceed(Conversation rank)
+    {
+        if (rank.Owes < 0) Tell(rank, alone: true);
+    }
+
+    /// <summary>A rank got no weights, or others than promised.</summary>
+    public void Hear(Conversation rank, HeadFlags flags)
+    {
+        if (rank.Owes != Step)
+        {
+            // It was away for more than a step: those weights are gone, and nobody wants what it would compute with them.
+            rank.Owes = -1;
+            Tell(rank, alone: true);
+            return;
+        }
+
+        _complaints.Add((rank.Rank, rank.Carrier, flags));
+        Send(rank.Rank);
+    }
+
+    /// <summary>After a step: whom the complaints speak of.</summary>
+    public void Judge(IReadOnlyList<Conversation> ranks)
+    {
+        foreach (IGrouping<int, (int Rank, int Carrier, HeadFlags Flags)> complaints in _complaints.GroupBy(complaint => complaint.Carrier))
+        {
+            int carrier = complaints.Key, behind = ranks.Count(rank => rank.Carrier == carrier);
+            int wrong = complaints.Count(complaint => complaint.Flags == HeadFlags.None);
+            if (carrier != 0 && 2 * complaints.Count() >= behind)
+            {
+                _isDistrusted[carrier] = true;
+                record.Add(new Blame(record.Step, carrier, ranks[carrier].Group, 2 * wrong >= behind ? Fault.FalseWeights : Fault.NoAnswer));
+                continue;
+            }
+
+            foreach ((int rank, _, HeadFlags flags) in complaints)
+                if (flags == HeadFlags.None) record.Add(new Blame(record.Step, rank, ranks[rank].Group, Fault.DamagedWeights));
+        }
+
+        _complaints.Clear();
+    }
+
+    private bool IsRelay(Conversation rank)
+        => reach[rank.Rank].Leader == rank.Rank && world.Nodes[rank.Rank] != world.Nodes[0] && rank.Owes < 0 && !rank.IsAbsent && !_isDistrusted[rank.Rank];
+
+    private void Tell(Conversation rank, bool alone = false)
+    {
+        Instruction proceed = new()
+        {
+            Head = new Head { Step = Step, Kind = MessageKind.Proceed, Ballot = _sha256 },
+            Xxh128 = _xxh128,
+            PatienceSeconds = (float)(patience.Whole.TotalSeconds / PatienceShare),
+        };
+        int place = alone ? -1 : _relays.IndexOf(rank.Rank);
+        proceed.Carrier = place > 0 ? _relays[Parent(place)] : alone ? 0 : CarrierOf(rank.Rank);
+        if (place > 0) AddChildren(ref proceed, place);
+        if (!rank.TrySay(proceed)) return;
+        rank.Owes = Step;
+        rank.OwedMajority = null;
+        rank.HasWeightsFromHere = false;
+        rank.Carrier = proceed.Carrier;
+
+        // To whoever cannot read them here, and has nobody else who carries them.
+        if (proceed.Carrier == 0 && !reach[rank.Rank].ReadsRoot) Send(rank.Rank);
+    }
+
+    private int CarrierOf(int rank)
+    {
+        WeightsReach own = reach[rank];
+        return own.ReadsRoot || !own.ReadsLeader || !_relays.Contains(own.Leader) ? 0 : own.Leader;
+    }
+
+    private void Send(int rank)
+    {
+        // What this rank has not taken yet is in the way; it will ask.
+        if (_sending[rank]?.Test() != false) _sending[rank] = world.ImmediateSend<byte>(slots.Message(Step), rank, Tag.Weights);
+    }
+
+    /// <summary>In a binomial tree of relays, of which rank 0 is the root.</summary>
+    private static int Parent(int place) => place & (place - 1);
+
+    private void AddChildren(ref Instruction proceed, int place)
+    {
+        for (int bit = 1; (place & bit) == 0 && place + bit < _relays.Count; bit <<= 1) proceed.AddChild(_relays[place + bit]);
+    }
+}

@@ -1,0 +1,148 @@
+using System.IO.Hashing;
+using System.Runtime.InteropServices;
+using Detox.Gpu.Devices;
+using Detox.Gpu.Digests;
+using Detox.Mpi.Messaging;
+
+namespace Detox.Mpi.Training;
+
+/// <summary>How a rank comes by the weights of a step: from the rank that rank 0 names, or else from rank 0 itself.</summary>
+/// <remarks>Nothing that carries weights is believed. Rank 0 has told the digests; a copy that does not match, or does not come, is asked
+/// for at rank 0. A rank that others read from, or that rank 0 gave children on other nodes, passes the right weights on.</remarks>
+internal sealed class WeightsTaker : IDisposable
+{
+    private readonly Communicator _world;
+    private readonly ModelWeights _weights;
+    private readonly WeightsSlots _slots;
+    private readonly BallotTree _tree;
+    private readonly int[] _readers;
+    private readonly Head[] _notice = new Head[1];
+    private readonly Head[] _wish = new Head[1];
+    private readonly Request?[] _told;
+    private readonly List<Request> _passing = [];
+    private byte[] _landing = [];
+    private Request? _arriving;
+    private int _arrivingFrom;
+    private Request? _wishing;
+
+    /// <param name="readers">The ranks of this node that read this rank's slots; none where it passes nothing on.</param>
+    public WeightsTaker(Communicator world, ModelWeights weights, WeightsSlots slots, Device device, int[] readers)
+    {
+        _world = world;
+        _weights = weights;
+        _slots = slots;
+        _tree = new BallotTree(device, BallotKind.Sha256, (int)weights.View.Length);
+        _readers = readers;
+        _told = new Request?[readers.Length];
+    }
+
+    /// <summary>The digests of weights: what rank 0 promises, and what a copy is compared with.</summary>
+    public static (UInt128 Xxh128, Ballot Sha256) Digests(ModelWeights weights, BallotTree tree)
+    {
+        // The root says the same of weights that are no longer finite.
+        _ = tree.Compute(weights.View);
+        return (XxHash128.HashToUInt128(weights.Bytes), tree.RootOf(tree.Leaves));
+    }
+
+    /// <summary>Takes the weights of the step that rank 0 lets this rank proceed to.</summary>
+    /// <param name="isSuperseded">Whether rank 0 has spoken again meanwhile, so that these weights are no longer wanted.</param>
+    /// <returns>Whether this rank has them; else they arrived damaged from rank 0's own hand, or are superseded.</returns>
+    public bool Take(in Instruction promised, Func<bool> isSuperseded)
+    {
+        Instruction proceed = promised;
+        long step = proceed.Head.Step;
+        TimeSpan patience = TimeSpan.FromSeconds(proceed.PatienceSeconds);
+        bool came = Fetch(proceed.Carrier, step, patience);
+        if (came && IsPromised(proceed))
+        {
+            PassOn(proceed);
+            return true;
+        }
+
+        _wishing?.Wait();
+        _wish[0] = new Head { Step = step, Kind = MessageKind.WeightsWanted, Flags = came ? HeadFlags.None : HeadFlags.NothingCame };
+        _wishing = _world.ImmediateSend<Head>(_wish, 0, Tag.ToServer);
+        bool answered = false;
+        _world.Await(() => isSuperseded() || (answered = Arrived(0, step, wantsMessage: true)), Timeout.InfiniteTimeSpan);
+        if (!answered || !IsPromised(proceed)) return false;
+        PassOn(proceed);
+        return true;
+    }
+
+    /// <summary>Waits until no weights are on their way from this rank any more, or the time is over.</summary>
+    public void Finish(TimeSpan limit) => _world.Await(() => _passing.TrueForAll(request => request.Test()), limit);
+
+    public void Dispose() => _slots.Dispose();
+
+    private bool Fetch(int carrier, long step, TimeSpan patience)
+    {
+        bool reads = _slots.CanRead(carrier);
+
+        // What rank 0 itself has written was there before it let anybody proceed.
+        bool isThere = reads && carrier == 0;
+        if (!isThere && !_world.Await(() => Arrived(carrier, step, wantsMessage: !reads), patience)) return false;
+        if (!reads) return true;
+        _slots.Of(carrier, step).CopyTo(_weights.Bytes);
+        _weights.Send();
+        return true;
+    }
+
+    /// <summary>Whether the weights of the step have come from a rank: as a message, or as the word that they are on its board.</summary>
+    private bool Arrived(int carrier, long step, bool wantsMessage)
+    {
+        while (true)
+        {
+            if (_arriving is { } arriving && _arrivingFrom == carrier)
+            {
+                if (!arriving.Test()) return false;
+                _arriving = null;
+                Head head = MemoryMarshal.Read<Head>(_landing);
+                if (head.Step != step || head.Kind != MessageKind.Weights) continue;
+                _landing.AsSpan(Head.Bytes).CopyTo(_weights.Bytes);
+                _weights.Send();
+                return true;
+            }
+
+            if (!_world.Probe(carrier, Tag.Weights, out _, out long bytes)) return false;
+            if (bytes == _slots.MessageBytes && wantsMessage)
+            {
+                // Into memory that no message of a rank that stopped in the middle is still coming to.
+                if (_landing.Length == 0 || _arriving is not null) _landing = GC.AllocateUninitializedArray<byte>(_slots.MessageBytes, pinned: true);
+                _arriving = _world.ImmediateReceive<byte>(_landing, carrier, Tag.Weights);
+                _arrivingFrom = carrier;
+            }
+            else if (bytes == Head.Bytes)
+            {
+                _world.ImmediateReceive<Head>(_notice, carrier, Tag.Weights).Wait();
+                if (!wantsMessage && _notice[0].Step == step && _notice[0].Kind == MessageKind.Weights) return true;
+            }
+            else
+            {
+                // Nobody has promised a message of this length: it is received into nothing.
+                Request dropped = _world.ImmediateReceive(Memory<byte>.Empty, carrier, Tag.Weights);
+                if (!dropped.Test()) return false;
+            }
+        }
+    }
+
+    private bool IsPromised(in Instruction proceed)
+    {
+        if (proceed.Carrier == 0 && _slots.CanRead(0)) return XxHash128.HashToUInt128(_weights.Bytes) == proceed.Xxh128;
+        return Digests(_weights, _tree).Sha256 == proceed.Head.Ballot;
+    }
+
+    private void PassOn(in Instruction proceed)
+    {
+        if (_readers.Length == 0 && proceed.ChildCount == 0) return;
+        long step = proceed.Head.Step;
+        _slots.Write(step, _weights.Bytes);
+        _passing.RemoveAll(request => request.Test());
+        for (int child = 0; child < proceed.ChildCount; child++)
+            _passing.Add(_world.ImmediateSend<byte>(_slots.Message(step), proceed.Child(child), Tag.Weights));
+        for (int i = 0; i < _readers.Length; i++)
+        {
+            // A reader that has not taken the last word yet is not waiting for this one.
+            if (_told[i]?.Test() != false) _told[i] = _world.ImmediateSend<byte>(_slots.Message(step)[..Head.Bytes], _readers[i], Tag.Weights);
+        }
+    }
+}
