@@ -16,18 +16,22 @@ public sealed class OptionTests
         new object[] { new TrainOptions { Across = "krum", Buckets = 15, Byzantine = 14 }, "17" },
         new object[] { new TrainOptions { Across = "average" }, "--across: " },
         new object[] { new TrainOptions { Attack = "alie(y=2)" }, "'y'" },
-        new object[] { new TrainOptions { Attack = "flip" }, "bit-flip" },
-        new object[] { new TrainOptions { Placement = "near" }, "worst" },
-        new object[] { new TrainOptions { Model = "resnet" }, "lenet" },
+        new object[] { new TrainOptions { Attack = "alie(z=NaN)" }, "--attack: 'NaN' is no z of alie: expected a finite number." },
+        new object[] { new TrainOptions { Attack = "alie(z=1e39)" }, "'1e39' is no z of alie" },
+        new object[] { new TrainOptions { Attack = "alie(z=1,)" }, "--attack: '' in 'alie(z=1,)' is not parameter=value." },
+        new object[] { new TrainOptions { Attack = "flip" }, "--attack: there is no attack 'flip'; there are none, reverse, constant, alie, bit-flip, nan" },
+        new object[] { new TrainOptions { Placement = "near" }, "--placement: there is no placement 'near'; there are random, fixed, worst." },
+        new object[] { new TrainOptions { Placement = "fixed(rank=1)" }, "--placement: fixed has no parameter 'rank'; it has none." },
+        new object[] { new TrainOptions { Model = "resnet" }, "--model: there is no model 'resnet'; there are lenet" },
         new object[] { new TrainOptions { Batch = 0 }, "--batch 0" },
         new object[] { new TrainOptions { Momentum = 1 }, "--momentum 1" },
         new object[] { new TrainOptions { LearningRate = float.NaN }, "--learning-rate" },
         new object[] { new TrainOptions { Name = "a/b" }, "--name a/b" },
         new object[] { new TrainOptions { Schedule = "linear" }, "--schedule: there is no schedule 'linear'; there are constant, step, cosine" },
         new object[] { new TrainOptions { Schedule = "step" }, "--schedule: step needs every=N" },
-        new object[] { new TrainOptions { Schedule = "step(every=1.5)" }, "every is a whole number from 1, found '1.5'" },
-        new object[] { new TrainOptions { Schedule = "step(every=9,factor=2)" }, "factor is above 0 and at most 1, found '2'" },
-        new object[] { new TrainOptions { Schedule = "cosine(every=9)" }, "'every'" },
+        new object[] { new TrainOptions { Schedule = "step(every=1.5)" }, "--schedule: '1.5' is no every of step: expected a whole number of at least 1." },
+        new object[] { new TrainOptions { Schedule = "step(every=9,factor=2)" }, "--schedule: '2' is no factor of step: expected a finite number above 0, at most 1." },
+        new object[] { new TrainOptions { Schedule = "cosine(every=9)" }, "--schedule: cosine has no parameter 'every'; it has none." },
         new object[] { new TrainOptions { WarmUp = -1 }, "--warm-up -1" },
         new object[] { new TrainOptions { WarmUp = 200 }, "--warm-up 200: fewer than the 200 steps" },
         new object[] { new TrainOptions { Device = "tpu" }, "--device tpu" },
@@ -48,6 +52,10 @@ public sealed class OptionTests
     [Test]
     public void AllProblemsAreNamedAtOnce()
         => Assert.That(Resolve(new TrainOptions { Ranks = 44, Byzantine = 99, Batch = -1 }).Validate(), Has.Count.EqualTo(3));
+
+    [Test]
+    public void NamesThatDoNotExistAreProblemsBesideTheOthers()
+        => Assert.That(Resolve(new TrainOptions { Batch = 0, Model = "x", Attack = "x", Schedule = "x" }).Validate(), Has.Count.EqualTo(4));
 
     [Test]
     public void WrittenSettingsReadBackTheSame()
