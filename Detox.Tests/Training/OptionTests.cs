@@ -64,9 +64,61 @@ public sealed class OptionTests
         Assert.That(ConfigFile.Apply(new TrainOptions(), File(ConfigFile.Write(options))), Is.EqualTo(options));
     }
 
+    // Characters, and texts that a parser takes for numbers though TOML does not.
+    [TestCase("a \" b \\ c ' d")]
+    [TestCase("tab\t, line\n, return\r, both\r\n")]
+    [TestCase("\0\u0001\b\f\u001b\u001f\u007f\u0085\u009f")]
+    [TestCase("\u2028 \u2029 \ufeff gr\u00fc\u00df \ud83d\ude00")]
+    [TestCase("a # b")]
+    [TestCase("\\u0041 \\n \"\"\"")]
+    [TestCase(" leading and trailing ")]
+    [TestCase("")]
+    [TestCase("true")]
+    [TestCase("inf")]
+    [TestCase("007")]
+    [TestCase("-0")]
+    [TestCase("1,000")]
+    [TestCase("5.")]
+    [TestCase(".5")]
+    [TestCase("+5")]
+    [TestCase("1e5")]
+    [TestCase("1E-07")]
+    [TestCase("1e999")]
+    [TestCase("99999999999999999999")]
+    [TestCase("12\n")]
+    [TestCase("2024-01-01")]
+    [TestCase("[1]")]
+    public void AnAwkwardTextReadsBackTheSame(string text)
+    {
+        TrainOptions options = Resolve(new TrainOptions { Out = text, Device = text, Name = text });
+        string written = ConfigFile.Write(options);
+        Assert.That(written.Split('\n'), Has.Length.EqualTo(TrainOption.All.Count + 1), "one line for each option");
+        Assert.That(ConfigFile.Apply(new TrainOptions(), File(written)), Is.EqualTo(options));
+    }
+
+    [Test]
+    public void ACommentIsNoPartOfAValue()
+    {
+        const string text = """"
+            # nine ranks
+            ranks = 9 # nine
+            learning-rate = 1e-2#small
+            model = "mlp" # not "lenet"
+            out = 'a#b' # literal
+            name = true # a word
+            device = """
+            cpu""" # of several lines
+            """";
+        TrainOptions expected = new() { Ranks = 9, LearningRate = 0.01f, Model = "mlp", Out = "a#b", Name = "true", Device = "cpu" };
+        Assert.That(ConfigFile.Apply(new TrainOptions(), File(text)), Is.EqualTo(expected));
+    }
+
     [TestCase("group-siez = 3", "line 1", "group-siez")]
     [TestCase("ranks = 9\nbatch = \"many\"", "line 2", "a whole number")]
     [TestCase("ranks = = 9", "line 1", "")]
+    [TestCase("ranks = 9\nranks = 9", "line 2", "already defined")]
+    [TestCase("ranks = 9\ndevice = [\"cpu\"]", "line 2, device", "expected one value, found a list")]
+    [TestCase("device = { cpu = 1 }", "line 1, device", "expected one value, found a list or a table")]
     [TestCase("[train]\nranks = 9", "line 1", "table")]
     public void ABadFileIsAnErrorThatNamesTheLine(string text, string line, string what)
     {
