@@ -1,4 +1,5 @@
 using Detox.Gpu.Devices;
+using Detox.Gpu.Tables;
 
 namespace Detox.Gpu.Aggregation;
 
@@ -8,20 +9,23 @@ namespace Detox.Gpu.Aggregation;
 /// rule must withstand.</remarks>
 public abstract class AggregationRule : IDisposable
 {
-    private static readonly (string Name, string[] Parameters, Func<RuleText, int, AggregationRule> Create)[] Known =
-    [
-        ("mean", [], (_, _) => new MeanRule()),
-        ("median", [], (_, _) => new MedianRule()),
-        ("geometric-median", ["iterations", "tolerance"],
-            (text, _) => new GeometricMedianRule(text.Int("iterations", 1, GeometricMedianRule.DefaultIterations), text.Double("tolerance", GeometricMedianRule.DefaultTolerance))),
-        ("krum", ["f"], (text, f) => new KrumRule(text.Int("f", 0, f))),
-        ("multi-krum", ["f", "select"], (text, f) => new MultiKrumRule(text.Int("f", 0, f), text.Int("select", 1, 0))),
-        ("bulyan", ["f"], (text, f) => new BulyanRule(text.Int("f", 0, f))),
-        ("sign-majority", [], (_, _) => new SignMajorityRule()),
-    ];
+    /// <summary>Every rule: made from its parameters and f. To add one is to add its file and a row.</summary>
+    public static Table<Func<Call, int, AggregationRule>> Known { get; } = new(
+        "aggregation rule",
+        [
+            new("mean", "the plain mean: withstands nothing", (_, _) => new MeanRule()),
+            new("median", "coordinate by coordinate", (_, _) => new MedianRule()),
+            new("geometric-median(iterations=1000,tolerance=1E-06)", "the point with the least sum of distances",
+                (call, _) => new GeometricMedianRule(call.Int("iterations", 1), call.Double("tolerance", above: 0))),
+            new("krum(f=N)", "the one vector nearest to its neighbours", (call, f) => new KrumRule(call.Int("f", 0, f))),
+            new("multi-krum(f=N,select=N)", "the mean of those that krum scores best",
+                (call, f) => new MultiKrumRule(call.Int("f", 0, f), call.Int("select", 1, otherwise: 0))),
+            new("bulyan(f=N)", "krum's choices, then the mean around their median", (call, f) => new BulyanRule(call.Int("f", 0, f))),
+            new("sign-majority", "each coordinate's sign by majority, as signSGD", (_, _) => new SignMajorityRule()),
+        ]);
 
     /// <summary>The rules' names, without parameters.</summary>
-    public static IReadOnlyList<string> Names { get; } = Array.ConvertAll(Known, rule => rule.Name);
+    public static IReadOnlyList<string> Names => Known.Names;
 
     /// <summary>The canonical text, parameters as resolved: "multi-krum(f=2,select=5)".</summary>
     public abstract string Name { get; }
@@ -37,15 +41,8 @@ public abstract class AggregationRule : IDisposable
     public static AggregationRule Parse(string text, int f)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(f);
-        var parsed = new RuleText(text);
-        foreach (var (name, parameters, create) in Known)
-        {
-            if (name != parsed.Name) continue;
-            parsed.CheckParameters(parameters);
-            return create(parsed, f);
-        }
-
-        throw new FormatException($"There is no aggregation rule '{parsed.Name}'. The rules are {string.Join(", ", Names)}.");
+        (Func<Call, int, AggregationRule> make, Call call) = Known.Find(text);
+        return make(call, f);
     }
 
     /// <summary>output = what the rule makes of the rows. The output must not overlap them.</summary>

@@ -17,9 +17,6 @@ namespace Detox.Gpu.Aggregation;
 /// </remarks>
 public sealed class GeometricMedianRule(int iterations, double tolerance) : AggregationRule
 {
-    public const int DefaultIterations = 1000;
-    public const double DefaultTolerance = 1e-6;
-
     private const double FarthestRadii = 1e4;
     private const double SmoothingRadii = 1e-6;
 

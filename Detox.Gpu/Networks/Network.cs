@@ -1,4 +1,5 @@
 using Detox.Gpu.Devices;
+using Detox.Gpu.Tables;
 
 namespace Detox.Gpu.Networks;
 
@@ -11,8 +12,15 @@ public readonly record struct LayerPass(int Index, string Name, bool IsBackward,
 public sealed class Network : IDisposable
 {
     private const ulong InitialisationKey = 0x1A17;
-    private static readonly (string Name, Func<LayerList, int, LayerList> Build)[] _models =
-        [("lenet", LeNet.Build), ("mlp", Mlp.Build), ("softmax", SoftmaxRegression.Build), ("resnet18", ResNet18.Build), ("vgg13-bn", Vgg13Bn.Build)];
+    private static readonly Table<Func<LayerList, int, LayerList>> _models = new(
+        "model",
+        [
+            new("lenet", "two convolutions, two linear layers", LeNet.Build),
+            new("mlp", "two hidden layers, of 800 and 500", Mlp.Build),
+            new("softmax", "one linear layer", SoftmaxRegression.Build),
+            new("resnet18", $"ResNet-18 for CIFAR; images from {ResNet18.LeastSide} x {ResNet18.LeastSide}", ResNet18.Build),
+            new("vgg13-bn", $"VGG-13 with batch-norm; images from {Vgg13Bn.LeastSide} x {Vgg13Bn.LeastSide}", Vgg13Bn.Build),
+        ]);
 
     private readonly Device _device;
     private readonly IReadOnlyList<Node> _nodes;
@@ -68,8 +76,8 @@ public sealed class Network : IDisposable
         _exponentials = new float[classes];
     }
 
-    /// <summary>The names that <see cref="Create"/> knows.</summary>
-    public static IReadOnlyList<string> Models { get; } = Array.ConvertAll(_models, model => model.Name);
+    /// <summary>Every model. To add one is to add its file and a row.</summary>
+    public static Table Known => _models;
 
     public string Model { get; }
 
@@ -106,9 +114,8 @@ public sealed class Network : IDisposable
     public static Network Create(string model, Device device, int height, int width, int channels, int classes, int batch, bool onlyEvaluates = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batch);
-        foreach ((string name, Func<LayerList, int, LayerList> build) in _models)
-            if (name == model) return new Network(model, device, build(new LayerList(height, width, channels), classes), classes, batch, onlyEvaluates);
-        throw new ArgumentException($"there is no model '{model}'; there are {string.Join(", ", Models)}.", nameof(model));
+        Func<LayerList, int, LayerList> build = _models.Named(model) ?? throw new ArgumentException(_models.NoSuch(model), nameof(model));
+        return new Network(model, device, build(new LayerList(height, width, channels), classes), classes, batch, onlyEvaluates);
     }
 
     /// <summary>Names an element of the payload: "conv1.weight[0,3,0,7]", "bn1.mean[3]", "loss".</summary>

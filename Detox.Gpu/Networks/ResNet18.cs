@@ -5,9 +5,11 @@ namespace Detox.Gpu.Networks;
 /// Residual Learning for Image Recognition".</remarks>
 internal static class ResNet18
 {
+    public const int LeastSide = 8;
+
     public static LayerList Build(LayerList image, int classes)
     {
-        image.Require("resnet18", 8).Convolution("conv1", 3, 64, padding: 1, bias: false).BatchNorm("bn1", rectified: true);
+        image.Require("resnet18", LeastSide).Convolution("conv1", 3, 64, padding: 1, bias: false).BatchNorm("bn1", rectified: true);
         foreach ((string stage, int channels, int stride) in (ReadOnlySpan<(string, int, int)>)[("layer1", 64, 1), ("layer2", 128, 2), ("layer3", 256, 2), ("layer4", 512, 2)])
         {
             Block(image, $"{stage}.0", channels, stride);

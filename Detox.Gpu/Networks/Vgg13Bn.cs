@@ -4,9 +4,11 @@ namespace Detox.Gpu.Networks;
 /// <remarks>Source: Simonyan, Zisserman 2015, "Very Deep Convolutional Networks", configuration B, in its form for CIFAR's images.</remarks>
 internal static class Vgg13Bn
 {
+    public const int LeastSide = 32;
+
     public static LayerList Build(LayerList image, int classes)
     {
-        image.Require("vgg13-bn", 32);
+        image.Require("vgg13-bn", LeastSide);
         int number = 0;
         foreach (int channels in (ReadOnlySpan<int>)[64, 128, 256, 512, 512])
         {

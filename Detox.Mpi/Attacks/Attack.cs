@@ -1,5 +1,6 @@
 using Detox.Gpu;
 using Detox.Gpu.Digests;
+using Detox.Gpu.Tables;
 
 namespace Detox.Mpi.Attacks;
 
@@ -8,10 +9,21 @@ namespace Detox.Mpi.Attacks;
 /// Everything random is seeded by run, step and rank, so a run can be replayed to the bit.</remarks>
 public abstract class Attack
 {
-    /// <summary>The names that <see cref="Parse"/> knows.</summary>
-    public static IReadOnlyList<string> Names { get; } =
-        ["none", "reverse", "constant", "alie", "bit-flip", "nan", "silent", "equivocate"];
+    /// <summary>Every attack, made from its parameters. To add one is to add its file and a row.</summary>
+    public static Table<Func<Call, Attack>> Known { get; } = new(
+        "attack",
+        [
+            new("none", "computes and sends like any other", _ => new NoAttack()),
+            new("reverse(scale=100)", "sends -scale times its gradient", call => new ReverseAttack(call.Float("scale"))),
+            new("constant(value=-100)", "sends one value in every place", call => new ConstantAttack(call.Float("value"))),
+            new("alie(z=1)", "sends the honest mean plus z standard deviations (\"a little is enough\")", call => new AlieAttack(call.Float("z"))),
+            new("bit-flip", "flips one random bit, as failing hardware does", _ => new BitFlipAttack()),
+            new("nan", "sends nothing but NaN", _ => new NanAttack()),
+            new("silent", "votes honestly, then sends an empty vector", _ => new SilentAttack()),
+            new("equivocate", "shows its group one ballot and rank 0 another", _ => new EquivocateAttack()),
+        ]);
 
+    /// <summary>The canonical text, parameters as resolved: "alie(z=1)".</summary>
     public abstract string Name { get; }
 
     /// <summary>Whether the attackers must know the honest ranks' gradients: the step then gathers them, and times that apart.</summary>
@@ -23,21 +35,8 @@ public abstract class Attack
     /// <summary>Reads "alie(z=1.5)"; a FormatException says what exists.</summary>
     public static Attack Parse(string text)
     {
-        Call call = Call.Parse(text);
-        Attack attack = call.Name switch
-        {
-            "none" => new NoAttack(),
-            "reverse" => new ReverseAttack(call.Number("scale", 100)),
-            "constant" => new ConstantAttack(call.Number("value", -100)),
-            "alie" => new AlieAttack(call.Number("z", 1)),
-            "bit-flip" => new BitFlipAttack(),
-            "nan" => new NanAttack(),
-            "silent" => new SilentAttack(),
-            "equivocate" => new EquivocateAttack(),
-            _ => throw new FormatException($"there is no attack '{call.Name}'; there are {string.Join(", ", Names)}."),
-        };
-        call.RefuseUnused();
-        return attack;
+        (Func<Call, Attack> make, Call call) = Known.Find(text);
+        return make(call);
     }
 
     /// <summary>Turns the honest payload, in place, into the one that this rank claims to have computed.</summary>

@@ -1,3 +1,5 @@
+using Detox.Gpu.Tables;
+
 namespace Detox.Mpi.Data;
 
 /// <summary>Finds the data that <c>--data</c> names: a built-in set by its name, else a folder.</summary>
@@ -6,28 +8,29 @@ public static class DataSource
     // As many names of a folder's files as an error shows.
     private const int MostNamesShown = 5;
 
-    /// <summary>The sets that need no file. A folder of the same name is reached as <c>./digits</c>.</summary>
-    public static IReadOnlyList<string> BuiltIn { get; } = [DigitSet.SetName, ObjectSet.SetName];
+    /// <summary>The sets that need no file, made from a seed. A folder of the same name is reached as <c>./digits</c>. To add one is to add its
+    /// file and a row.</summary>
+    public static Table<Func<ulong, DataSplit>> Known { get; } = new(
+        "built-in set",
+        [
+            new("digits", "grey digits, 28 x 28", DigitSet.Open),
+            new("objects", "ten kinds of objects in colour, 32 x 32", ObjectSet.Open),
+        ]);
 
     /// <summary>Opens the data; an error names the folder or file and what was expected there.</summary>
-    /// <param name="data">A name of <see cref="BuiltIn"/>, or a folder of IDX or CIFAR binary files.</param>
+    /// <param name="data">A name of <see cref="Known"/>, or a folder of IDX or CIFAR binary files.</param>
     /// <param name="seed">Chooses the samples of a built-in set; a folder's samples do not depend on it.</param>
     public static DataSplit Open(string data, ulong seed)
-        => data switch
-        {
-            DigitSet.SetName => DigitSet.Open(seed),
-            ObjectSet.SetName => ObjectSet.Open(seed),
-            _ => OpenFolder(data),
-        };
+        => Known.Named(data) is { } open ? open(seed) : OpenFolder(data);
 
     /// <summary>How the set's training images are usually varied: small colour photographs are, grey and drawn images are not.</summary>
     /// <remarks>What is not there is not varied; <see cref="Open"/> says that it is not there.</remarks>
     public static Augment UsualAugment(string data)
-        => !BuiltIn.Contains(data) && Directory.Exists(data) && CifarFolder.Recognises(NamesIn(data)) ? Augment.Cifar : Augment.None;
+        => Known.Named(data) is null && Directory.Exists(data) && CifarFolder.Recognises(NamesIn(data)) ? Augment.Cifar : Augment.None;
 
     private static DataSplit OpenFolder(string folder)
     {
-        string builtIn = $"a built-in set ({string.Join(", ", BuiltIn)})";
+        string builtIn = $"a built-in set ({string.Join(", ", Known.Names)})";
         if (File.Exists(folder))
             throw Wrong(folder, $"expected a folder or {builtIn}, found a file. Name the folder that holds it.");
         if (!Directory.Exists(folder))

@@ -5,8 +5,6 @@ namespace Detox.Mpi.Data;
 /// <summary>The built-in set <c>digits</c>: grey 28x28 digits.</summary>
 internal sealed class DigitSet : DrawnSet
 {
-    public const string SetName = "digits";
-
     private const int TrainingCount = 20_000, TestCount = 2_000, Digits = 10;
     private const ulong Purpose = 0x646967697473; // "digits"
 

@@ -6,8 +6,6 @@ namespace Detox.Mpi.Data;
 /// <remarks>Class c is shape c mod 5 in texture c / 5.</remarks>
 internal sealed class ObjectSet : DrawnSet
 {
-    public const string SetName = "objects";
-
     private const int TrainingCount = 20_000, TestCount = 2_000;
     private const ulong Purpose = 0x6F626A65637473; // "objects"
 

@@ -15,6 +15,8 @@ internal sealed class FixedPlacement : Placement
         Choose(new SeededRandom(seed, Purpose), q, _isByzantine);
     }
 
+    public override string Name => "fixed";
+
     public override void Byzantine(long step, Span<bool> isByzantine)
     {
         if (isByzantine.Length != _isByzantine.Length)

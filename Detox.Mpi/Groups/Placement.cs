@@ -1,25 +1,29 @@
 using Detox.Gpu;
+using Detox.Gpu.Tables;
 
 namespace Detox.Mpi.Groups;
 
 /// <summary>Which q ranks are Byzantine in a step. Every rank computes it alike; only an experiment has one.</summary>
 public abstract class Placement
 {
-    /// <summary>What <see cref="Create"/> knows, in the order that help texts show.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["random", "fixed", "worst"];
+    /// <summary>Every placement: made from its parameters, the groups, q and the seed. To add one is to add its file and a row.</summary>
+    public static Table<Func<Call, GroupTable, int, ulong, Placement>> Known { get; } = new(
+        "placement",
+        [
+            new("random", "new ranks in every step", (_, groups, q, seed) => new RandomPlacement(groups.Ranks, q, seed)),
+            new("fixed", "the same ranks in every step", (_, groups, q, seed) => new FixedPlacement(groups.Ranks, q, seed)),
+            new("worst", "where they win the most groups", (_, groups, q, seed) => new WorstPlacement(groups, q, seed)),
+        ]);
 
-    /// <summary>A placement by its name: random (new ranks every step), fixed (the same ranks), worst (the most captured groups).</summary>
-    /// <exception cref="FormatException">There is no such placement.</exception>
-    public static Placement Create(string name, GroupTable groups, int q, ulong seed)
+    /// <summary>The canonical text, parameters as resolved.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>Reads "random"; a FormatException says what exists.</summary>
+    public static Placement Create(string text, GroupTable groups, int q, ulong seed)
     {
         GroupTable.CheckByzantine(groups.Ranks, q);
-        return name switch
-        {
-            "random" => new RandomPlacement(groups.Ranks, q, seed),
-            "fixed" => new FixedPlacement(groups.Ranks, q, seed),
-            "worst" => new WorstPlacement(groups, q, seed),
-            _ => throw new FormatException($"placement '{name}': expected {string.Join(", ", Names)}"),
-        };
+        (Func<Call, GroupTable, int, ulong, Placement> make, Call call) = Known.Find(text);
+        return make(call, groups, q, seed);
     }
 
     /// <summary>Marks the step's q Byzantine ranks and clears the others. Safe to call from several threads.</summary>

@@ -7,6 +7,8 @@ internal sealed class RandomPlacement(int ranks, int q, ulong seed) : Placement
 {
     private const ulong Purpose = 0x72616E646F6D; // "random"
 
+    public override string Name => "random";
+
     public override void Byzantine(long step, Span<bool> isByzantine)
     {
         if (isByzantine.Length != ranks) throw new ArgumentException($"expected {ranks} marks, found {isByzantine.Length}", nameof(isByzantine));

@@ -33,6 +33,8 @@ internal sealed class WorstPlacement : Placement
         foreach (int rank in first.Concat(then).Take(q)) _isByzantine[rank] = true;
     }
 
+    public override string Name => "worst";
+
     public override void Byzantine(long step, Span<bool> isByzantine)
     {
         if (isByzantine.Length != _isByzantine.Length)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using Tomlyn.Parsing;
 using Tomlyn.Syntax;
 
@@ -6,7 +7,7 @@ namespace Detox.Mpi.Training;
 
 /// <summary>Settings in a TOML file: one key for each option, no tables. An unknown key stops the run.</summary>
 /// <remarks>The grammar is the command line's: <c>group-size = 3</c>, <c>across = "multi-krum(f=2)"</c>.</remarks>
-public static class ConfigFile
+public static partial class ConfigFile
 {
     /// <summary>The options with the file's keys set; an error names the file, the line and the key.</summary>
     public static TrainOptions Apply(TrainOptions options, string path)
@@ -32,12 +33,8 @@ public static class ConfigFile
             string key = pair.Key!.ToString().Trim();
             TrainOption option = TrainOption.All.FirstOrDefault(o => o.Name == key)
                 ?? throw new DetoxException(ExitCode.Usage, $"{Place(path, pair)}: there is no key '{key}'; there are {string.Join(", ", TrainOption.All.Select(o => o.Name))}.");
-            string value = pair.Value switch
-            {
-                StringValueSyntax quoted => quoted.Value ?? "",
-                { } plain => plain.ToString().Trim(),
-                null => "",
-            };
+            string value = Text(pair.Value!)
+                ?? throw new DetoxException(ExitCode.Usage, $"{Place(path, pair)}, {key}: expected one value, found a list or a table; write it as on the command line, in quotes.");
             options = option.Set(options, value, $"{Place(path, pair)}, {key}");
         }
 
@@ -48,14 +45,39 @@ public static class ConfigFile
     public static string Write(TrainOptions options)
         => string.Concat(TrainOption.All.Select(option => $"{option.Name} = {Quote(option.Text(options))}\n"));
 
-    /// <summary>A number stays bare where TOML can hold it: its whole numbers have 64 bits with a sign.</summary>
+    /// <summary>A value as it is written, without the comment behind it; null for what is no single value.</summary>
+    private static string? Text(ValueSyntax value) => value switch
+    {
+        StringValueSyntax quoted => quoted.Value ?? "",
+        IntegerValueSyntax whole => whole.Token!.Text,
+        FloatValueSyntax number => number.Token!.Text,
+        BooleanValueSyntax truth => truth.Token!.Text,
+        DateTimeValueSyntax time => time.Token!.Text,
+        _ => null,
+    };
+
+    /// <summary>A number stays bare where TOML can hold it: its whole numbers have 64 bits with a sign, no leading zeros and no commas.</summary>
     private static string Quote(string text)
     {
-        bool isWhole = text.Length > 0 && text.AsSpan().IndexOfAnyExceptInRange('0', '9') < 0;
-        bool isNumber = isWhole ? long.TryParse(text, CultureInfo.InvariantCulture, out _)
-            : double.TryParse(text, CultureInfo.InvariantCulture, out double number) && double.IsFinite(number);
-        return isNumber ? text : $"\"{text.Replace("\\", "\\\\").Replace("\"", "\\\"")}\"";
+        bool isNumber = TomlNumber().Match(text) is { Success: true } number
+            && (number.Groups["fraction"].Length > 0 ? double.IsFinite(double.Parse(text, CultureInfo.InvariantCulture)) : long.TryParse(text, CultureInfo.InvariantCulture, out _));
+        return isNumber ? text : $"\"{string.Concat(text.Select(Escape))}\"";
     }
+
+    /// <summary>A character as it stands in a basic string.</summary>
+    private static string Escape(char character) => character switch
+    {
+        '"' => "\\\"",
+        '\\' => "\\\\",
+        '\t' => "\\t",
+        '\n' => "\\n",
+        '\r' => "\\r",
+        _ when char.IsControl(character) => $"\\u{(int)character:X4}",
+        _ => character.ToString(),
+    };
+
+    [GeneratedRegex(@"^-?(0|[1-9][0-9]*)(?<fraction>(\.[0-9]+)?([eE][+-]?[0-9]+)?)\z", RegexOptions.ExplicitCapture)]
+    private static partial Regex TomlNumber();
 
     private static string Place(string path, SyntaxNode node) => $"{path}, line {node.Span.Start.Line + 1}";
 }

@@ -1,11 +1,17 @@
 using System.Globalization;
+using Detox.Gpu.Aggregation;
+using Detox.Gpu.Networks;
+using Detox.Mpi.Attacks;
+using Detox.Mpi.Data;
+using Detox.Mpi.Groups;
+using Detox.Mpi.Training.Schedules;
 
 namespace Detox.Mpi.Training;
 
 /// <summary>One option of train: its name on the command line and in a TOML file, its help, and its field.</summary>
 /// <param name="Name">Without dashes: also the key in a file.</param>
 /// <param name="Value">What stands for the value in the help.</param>
-/// <param name="Help">One line.</param>
+/// <param name="Help">A sentence; where there is a table to choose from, its rows on lines of their own.</param>
 /// <param name="Apply">The options with this one set from its text; a FormatException says what was expected.</param>
 /// <param name="Text">This option's value as text; empty where it is not set.</param>
 public sealed record TrainOption(
@@ -24,23 +30,23 @@ public sealed record TrainOption(
             (o, s) => o with { GroupSize = Integer(s) }, o => $"{o.GroupSize}"),
         new("byzantine", "Q", "ranks q that an experiment lets attack in each step (p/9: 5 of 45)",
             (o, s) => o with { Byzantine = Integer(s) }, o => $"{o.Byzantine}"),
-        new("attack", "ATTACK", "none, reverse, constant, alie(z=1), bit-flip, nan, silent, equivocate (reverse)",
+        new("attack", "ATTACK", $"what a Byzantine rank does (reverse):{Attack.Known.Lines()}",
             (o, s) => o with { Attack = s }, o => o.Attack),
-        new("placement", "WHERE", "which ranks attack: random (new ones every step), fixed, worst (random)",
+        new("placement", "WHERE", $"which ranks attack (random):{Placement.Known.Lines()}",
             (o, s) => o with { Placement = s }, o => o.Placement),
         new("buckets", "K", "buckets of vote winners for the within-rule (as many as groups: no bucketing)",
             (o, s) => o with { Buckets = Integer(s) }, o => $"{o.Buckets}"),
-        new("within", "RULE", "rule that reduces a bucket to one vector (mean)",
+        new("within", "RULE", "rule that reduces a bucket to one vector, one of those of --across (mean)",
             (o, s) => o with { Within = s }, o => o.Within),
-        new("across", "RULE", "rule that joins the buckets: mean, median, geometric-median, krum, multi-krum, bulyan, sign-majority (median)",
+        new("across", "RULE", $"rule that joins the buckets; f is what q ranks can win unless given (median):{AggregationRule.Known.Lines()}",
             (o, s) => o with { Across = s }, o => o.Across),
         new("on-void", "WHAT", "a group without a majority: skip it, or recompute its part once (skip)",
             (o, s) => o with { OnVoid = Choice<OnVoid>(s) }, o => Choice(o.OnVoid)),
         new("ballot", "HASH", "digest that is voted on: sha256, or xxh128 where no fault is malicious (sha256)",
             (o, s) => o with { Ballot = Choice<Gpu.Digests.BallotKind>(s) }, o => Choice(o.Ballot)),
-        new("model", "MODEL", "lenet, mlp, softmax, resnet18 (images from 8 x 8), vgg13-bn (from 32 x 32) (lenet)",
+        new("model", "MODEL", $"network that is trained (lenet):{Network.Known.Lines()}",
             (o, s) => o with { Model = s }, o => o.Model),
-        new("data", "SET", "the built-in set digits or objects, or a folder of IDX or CIFAR binary files (digits)",
+        new("data", "SET", $"folder of IDX or CIFAR binary files, or a built-in set (digits):{DataSource.Known.Lines()}",
             (o, s) => o with { Data = s }, o => o.Data),
         new("augment", "HOW", "vary the training images: cifar (shifted by up to 4 pixels, flipped) or none (cifar for a folder of CIFAR files)",
             (o, s) => o with { Augment = Choice<Data.Augment>(s) }, o => o.Augment is { } how ? Choice(how) : ""),
@@ -50,7 +56,7 @@ public sealed record TrainOption(
             (o, s) => o with { Steps = Integer(s) }, o => $"{o.Steps}"),
         new("learning-rate", "X", "step length of SGD (0.01)",
             (o, s) => o with { LearningRate = Number(s) }, o => Decimal(o.LearningRate)),
-        new("schedule", "SCHEDULE", "learning rate over the steps: constant, cosine (to 0) or step(every=N,factor=0.1) (constant)",
+        new("schedule", "SCHEDULE", $"learning rate over the steps (constant):{Schedule.Known.Lines()}",
             (o, s) => o with { Schedule = s }, o => o.Schedule),
         new("warm-up", "N", "first steps, over which the learning rate rises linearly (0)",
             (o, s) => o with { WarmUp = Integer(s) }, o => $"{o.WarmUp}"),

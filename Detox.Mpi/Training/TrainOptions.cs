@@ -141,7 +141,9 @@ public sealed record TrainOptions
         Require(Momentum is >= 0 and < 1, $"--momentum {Momentum}: at least 0 and below 1.");
         Require(float.IsFinite(WeightDecay) && WeightDecay >= 0, $"--weight-decay {WeightDecay}: 0 or more.");
         if (DeviceChoice.Problem(Device) is { } wrongDevice) problems.Add(wrongDevice);
-        Require(Network.Models.Contains(Model), $"--model {Model}: there is no such model; there are {string.Join(", ", Network.Models)}.");
+        Require(Network.Known.Names.Contains(Model), $"--model: {Network.Known.NoSuch(Model)}");
+        Parse("--schedule", () => LearningRateSchedule.Create(this));
+        Parse("--attack", () => Attacks.Attack.Parse(Attack));
         Require(Out.Length > 0, "--out: a folder's name.");
         Require(
             Name!.Length > 0 && Name.IndexOfAny(Path.GetInvalidFileNameChars()) < 0 && Name is not ("." or ".."),
@@ -151,8 +153,6 @@ public sealed record TrainOptions
         Require(
             Buckets >= 1 && Buckets <= GroupCount,
             $"--buckets {Buckets}: {p} ranks in groups of {r} send {GroupCount} winners; between 1 and {GroupCount} buckets.");
-        Parse("--schedule", () => LearningRateSchedule.Create(this));
-        Parse("--attack", () => Attacks.Attack.Parse(Attack));
         Parse("--placement", () => Groups.Placement.Create(Placement, GroupTable.Create(p, r, Seed), q, Seed));
         AggregationRule? within = Parse("--within", () => AggregationRule.Parse(Within, MostCapturedGroups));
         AggregationRule? across = Parse("--across", () => AggregationRule.Parse(Across, MostCapturedGroups));

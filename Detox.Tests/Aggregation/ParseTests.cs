@@ -24,9 +24,9 @@ public sealed class ParseTests
         Assert.That(again.Name, Is.EqualTo(name));
     }
 
-    [TestCase("average", "There is no aggregation rule 'average'. The rules are mean, median, geometric-median, krum, multi-krum, bulyan, sign-majority.")]
-    [TestCase("", "There is no aggregation rule ''. The rules are")]
-    [TestCase("Mean", "There is no aggregation rule 'Mean'.")]
+    [TestCase("average", "there is no aggregation rule 'average'; there are mean, median, geometric-median, krum, multi-krum, bulyan, sign-majority.")]
+    [TestCase("", "there is no aggregation rule ''; there are mean")]
+    [TestCase("Mean", "there is no aggregation rule 'Mean';")]
     [TestCase("mean(f=1)", "mean has no parameter 'f'; it has none.")]
     [TestCase("krum(g=1)", "krum has no parameter 'g'; it has f.")]
     [TestCase("multi-krum(g=1)", "multi-krum has no parameter 'g'; it has f, select.")]
@@ -35,8 +35,10 @@ public sealed class ParseTests
     [TestCase("krum(f=)", "'' is no f of krum")]
     [TestCase("krum(f=99999999999)", "'99999999999' is no f of krum")]
     [TestCase("multi-krum(select=0)", "'0' is no select of multi-krum: expected a whole number of at least 1.")]
-    [TestCase("geometric-median(tolerance=0)", "'0' is no tolerance of geometric-median: expected a number above 0.")]
-    [TestCase("geometric-median(tolerance=nan)", "'nan' is no tolerance of geometric-median")]
+    [TestCase("geometric-median(tolerance=0)", "'0' is no tolerance of geometric-median: expected a finite number above 0.")]
+    [TestCase("geometric-median(tolerance=nan)", "'nan' is no tolerance of geometric-median: expected a finite number above 0.")]
+    [TestCase("geometric-median(tolerance=Infinity)", "'Infinity' is no tolerance of geometric-median")]
+    [TestCase("krum(f=N)", "'N' is no f of krum")]
     [TestCase("krum(f=1", "has no closing bracket")]
     [TestCase("krum(2)", "'2' in 'krum(2)' is not parameter=value.")]
     [TestCase("krum(f=1,f=2)", "gives 'f' twice")]

@@ -49,6 +49,6 @@ internal sealed class DataSourceTests
     [Test]
     public void EveryBuiltInSetOpens()
     {
-        foreach (string name in DataSource.BuiltIn) Assert.That(DataSource.Open(name, 1).Training.Count, Is.GreaterThan(0));
+        foreach (string name in DataSource.Known.Names) Assert.That(DataSource.Open(name, 1).Training.Count, Is.GreaterThan(0));
     }
 }

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Detox.Gpu.Devices.Ilgpu;
 using Detox.Tests.Kernels;
 using Detox.Tests.Messaging;
@@ -83,11 +84,13 @@ public sealed class BadInputTests
     }
 
     [Test]
-    public void HelpNamesEveryOption()
+    public void HelpNamesEveryOptionAndEveryRowOfTheTables()
     {
         MpiOutcome result = DetoxProgram.Run(null, 1, "--help");
         Assert.That(result.ExitCode, Is.Zero);
         foreach (Detox.Mpi.Training.TrainOption option in Detox.Mpi.Training.TrainOption.All)
             Assert.That(result.Output, Does.Contain($"--{option.Name}"));
+        foreach (Detox.Gpu.Tables.Row row in Detox.Tests.Tables.TableTests.All.SelectMany(table => table.Rows))
+            Assert.That(result.Output, Does.Match($"(?m)^ +{Regex.Escape(row.Usage)} +{Regex.Escape(row.Summary)}$"));
     }
 }
