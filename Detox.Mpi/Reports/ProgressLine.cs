@@ -6,7 +6,7 @@ namespace Detox.Mpi.Reports;
 
 /// <summary>On a terminal one line that is always now; in a batch log a line for each evaluation.</summary>
 /// <remarks>Under a launcher it is always a log: Open MPI gives its ranks a terminal of their own, whatever becomes of their output.</remarks>
-internal sealed class ProgressLine(int steps, bool isLaunched)
+internal sealed class ProgressLine(int steps, bool isLaunched, ConsoleLines console)
 {
     private const double RedrawSeconds = 0.1;
     private readonly bool _isLive = !isLaunched && AnsiConsole.Profile.Capabilities.Ansi && AnsiConsole.Profile.Out.IsTerminal;
@@ -23,25 +23,26 @@ internal sealed class ProgressLine(int steps, bool isLaunched)
         _dissenters += step.Blames.Count;
         _seconds = step.MethodSeconds;
         if (step.Skipped is null) _loss = step.Loss;
-        else if (!_isLive) Console.WriteLine($"step {step.Step} skipped: {step.Skipped}");
+        else if (!_isLive) console.Line($"step {step.Step} skipped: {step.Skipped}");
         if (!_isLive || System.Diagnostics.Stopwatch.GetElapsedTime(_drawn).TotalSeconds < RedrawSeconds) return;
 
         _drawn = System.Diagnostics.Stopwatch.GetTimestamp();
         string line = Line(step.Step + 1, score, _seconds);
         int width = Math.Max(20, AnsiConsole.Profile.Width - 1);
-        Console.Write($"\r{(line.Length > width ? line[..width] : line)}\e[K");
+        console.Text($"\r{(line.Length > width ? line[..width] : line)}\e[K");
     }
 
     /// <summary>After each evaluation.</summary>
     public void Show(long step, Score score, RunSummary summary)
     {
         string line = Line(step, score, summary.MedianStepSeconds);
-        Console.WriteLine(_isLive ? $"\r{line}\e[K" : line);
+        console.Line(_isLive ? $"\r{line}\e[K" : line);
     }
 
+    /// <summary>Clears the line for what is to stand there.</summary>
     public void End()
     {
-        if (_isLive) Console.Write("\r\e[K");
+        if (_isLive) console.Text("\r\e[K");
     }
 
     private string Line(long step, Score? score, double seconds)

@@ -14,30 +14,35 @@ internal sealed class RunReport : IDisposable
     private readonly TrainOptions _options;
     private readonly RunFolder _folder;
     private readonly RunSummary _summary;
+    private readonly Losses _losses;
+    private readonly ConsoleLines _console;
     private readonly ProgressLine _progress;
     private readonly bool _isLaunched;
     private readonly Stopwatch _clock = new();
     private Score? _score;
 
-    private RunReport(TrainOptions options, RunFolder folder, RunSummary summary, bool isLaunched)
+    private RunReport(TrainOptions options, RunSummary summary, Func<int, string> describe, bool isLaunched)
     {
         _options = options;
-        _folder = folder;
         _summary = summary;
         _isLaunched = isLaunched;
-        _progress = new ProgressLine(options.Steps, isLaunched);
+        _losses = new Losses(Warn);
+        _console = new ConsoleLines(_losses);
+        _progress = new ProgressLine(options.Steps, isLaunched, _console);
+        _folder = new RunFolder(options, describe, _losses);
     }
 
     /// <summary>Opens the run's folder and prints the settings.</summary>
     public static RunReport Open(TrainOptions options, DataSplit data, string device, Communicator world, Network network, bool isLaunched)
     {
-        RunFolder folder = new(options, network.Describe);
         RunSummary summary = new(options) { Device = device, Messaging = world.Description };
-        foreach (TrainOption option in TrainOption.All) Console.WriteLine($"{option.Name,-16}{option.Text(options)}");
-        Console.WriteLine();
-        Console.WriteLine($"{network.Model}: {network.ParameterCount:N0} parameters; {data.Training.Name}: {data.Training.Count:N0} images to train on, {data.Test.Count:N0} to judge by");
-        Console.WriteLine($"{options.Ranks} ranks over {world.Description}, {options.GroupCount} groups of {options.GroupSize}; q = {options.Byzantine} ranks win at most f = {options.MostCapturedGroups} groups; {device}");
-        return new RunReport(options, folder, summary, isLaunched);
+        RunReport report = new(options, summary, network.Describe, isLaunched);
+        ConsoleLines console = report._console;
+        foreach (TrainOption option in TrainOption.All) console.Line($"{option.Name,-16}{option.Text(options)}");
+        console.Line();
+        console.Line($"{network.Model}: {network.ParameterCount:N0} parameters; {data.Training.Name}: {data.Training.Count:N0} images to train on, {data.Test.Count:N0} to judge by");
+        console.Line($"{options.Ranks} ranks over {world.Description}, {options.GroupCount} groups of {options.GroupSize}; q = {options.Byzantine} ranks win at most f = {options.MostCapturedGroups} groups; {device}");
+        return report;
     }
 
     /// <summary>The first step is about to begin.</summary>
@@ -63,39 +68,54 @@ internal sealed class RunReport : IDisposable
         _progress.Show(step, score, _summary);
     }
 
-    /// <summary>Writes result.json and the last lines. Training that diverged by itself is an error; under an attack it is a result.</summary>
+    /// <summary>Writes result.json and the last lines. Training that diverged by itself is an error, and so is a report that could
+    /// not be written; training that diverged under an attack is a result.</summary>
     public ExitCode Finish(ReadOnlySpan<float> weights, long peakBytesOfARank, long deviceBytesOfARank)
     {
         _summary.Seconds = _clock.Elapsed.TotalSeconds;
         _summary.WeightsSha256 = WeightsDigest.Sha256(weights);
         _summary.PeakBytesOfARank = peakBytesOfARank;
         _summary.DeviceBytesOfARank = deviceBytesOfARank;
-        _folder.Write(_summary);
+        _folder.Complete(_summary);
         _progress.End();
 
         CultureInfo c = CultureInfo.InvariantCulture;
-        Console.WriteLine(string.Create(c, $"accuracy {_summary.Score.Accuracy:P2}, loss {_summary.Score.Loss:F4} after {_summary.Steps} steps in {_summary.Seconds:F1} s (first step {_summary.SecondsToFirstStep:F1} s after the start)"));
-        Console.WriteLine(string.Create(c, $"a step took {_summary.MedianStepSeconds:F3} s (median): {Shares()}"));
+        _console.Line(string.Create(c, $"accuracy {_summary.Score.Accuracy:P2}, loss {_summary.Score.Loss:F4} after {_summary.Steps} steps in {_summary.Seconds:F1} s (first step {_summary.SecondsToFirstStep:F1} s after the start)"));
+        _console.Line(string.Create(c, $"a step took {_summary.MedianStepSeconds:F3} s (median): {Shares()}"));
         if (_summary.SecondsOf(Phase.Attack) > 0)
-            Console.WriteLine(string.Create(c, $"the attackers' knowledge took {_summary.SecondsOf(Phase.Attack) / _summary.Steps:F3} s a step besides, which is not the method's"));
-        Console.WriteLine(string.Create(c, $"{_summary.VoidGroups} void groups, {_summary.SkippedSteps} skipped steps; {_summary.VectorBytes / 1e6 / _summary.Steps:F1} MB of vectors a step; {Memory(peakBytesOfARank)}{DeviceMemory(deviceBytesOfARank)}"));
-        Console.WriteLine(FaultyRanks());
-        Console.WriteLine($"weights_sha256 {_summary.WeightsSha256}");
-        Console.WriteLine($"run folder {_folder.Path}");
+            _console.Line(string.Create(c, $"the attackers' knowledge took {_summary.SecondsOf(Phase.Attack) / _summary.Steps:F3} s a step besides, which is not the method's"));
+        _console.Line(string.Create(c, $"{_summary.VoidGroups} void groups, {_summary.SkippedSteps} skipped steps; {_summary.VectorBytes / 1e6 / _summary.Steps:F1} MB of vectors a step; {Memory(peakBytesOfARank)}{DeviceMemory(deviceBytesOfARank)}"));
+        _console.Line(FaultyRanks());
+        _console.Line($"weights_sha256 {_summary.WeightsSha256}");
+        _console.Line($"run folder {_folder.Path}");
+        if (_losses.Names.Count > 0) _console.Line($"incomplete: {string.Join(", ", _losses.Names.Select(name => Path.GetFileName(name)))}");
 
+        ExitCode code = Judge();
+        return code == ExitCode.Done && _losses.Names.Count > 0 ? ExitCode.Unexpected : code;
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    /// <summary>Says whether the training diverged, and what that means for the exit code.</summary>
+    private ExitCode Judge()
+    {
         if (_summary.DivergedAt is not { } step) return ExitCode.Done;
         bool attacked = _options.Byzantine > 0 && _options.Attack != "none";
         if (attacked)
         {
-            Console.WriteLine($"the training diverged at step {step}: the attack '{_options.Attack}' has broken '{_options.Across}'");
+            _console.Line($"the training diverged at step {step}: the attack '{_options.Attack}' has broken '{_options.Across}'");
             return ExitCode.Done;
         }
 
-        Console.Error.WriteLine(string.Create(c, $"detox: step {step}: the loss of rank 0's own samples is not finite, so the training has diverged; lower --learning-rate ({_options.LearningRate:R})."));
+        Warn(string.Create(CultureInfo.InvariantCulture, $"step {step}: the loss of rank 0's own samples is not finite, so the training has diverged; lower --learning-rate ({_options.LearningRate:R})."));
         return ExitCode.Unexpected;
     }
 
-    public void Dispose() => _folder.Dispose();
+    private void Warn(string message)
+    {
+        _progress.End();
+        ConsoleLines.Warn(message);
+    }
 
     private string Shares()
     {
