@@ -10,17 +10,17 @@ public sealed class AlieAttack(float z) : Attack
 
     public override bool NeedsHonestGradients => true;
 
-    public override void Collude(ReadOnlySpan<float> honest, int n, Span<float> payload)
+    public override void Collude(HonestPayloads honest, Span<float> payload)
     {
-        int length = payload.Length;
-        for (int j = 0; j < length; j++)
+        int n = honest.Count;
+        for (int j = 0; j < payload.Length; j++)
         {
             double sum = 0, squares = 0;
-            for (int i = 0; i < n; i++) sum += honest[(i * length) + j];
+            for (int i = 0; i < n; i++) sum += honest[i][j];
             double mean = sum / n;
             for (int i = 0; i < n; i++)
             {
-                double difference = honest[(i * length) + j] - mean;
+                double difference = honest[i][j] - mean;
                 squares += difference * difference;
             }
 

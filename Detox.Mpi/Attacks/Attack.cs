@@ -1,5 +1,4 @@
 using Detox.Gpu;
-using Detox.Gpu.Digests;
 using Detox.Gpu.Tables;
 
 namespace Detox.Mpi.Attacks;
@@ -21,6 +20,18 @@ public abstract class Attack
             new("nan", "sends nothing but NaN", _ => new NanAttack()),
             new("silent", "votes honestly, then sends an empty vector", _ => new SilentAttack()),
             new("equivocate", "shows its group one ballot and rank 0 another", _ => new EquivocateAttack()),
+            new("mute", "says that its vector follows, then answers nothing", _ => new MuteAttack()),
+            new("long", "sends every message twice as long", _ => new LongAttack()),
+            new("short", "sends half of every message", _ => new ShortAttack()),
+            new("flood", "sends ten more ballots and vectors in every step", _ => new FloodAttack()),
+            new("stale", "sends the last step's messages again", _ => new StaleAttack()),
+            new("garbage", "sends random bytes for every message", _ => new GarbageAttack()),
+            new("copycat", "votes for what its group has shown", _ => new CopycatAttack()),
+            new("liar", "votes for another vector, and shows leaves of none", _ => new LiarAttack()),
+            new("relay", "passes on other weights than rank 0's", _ => new RelayAttack()),
+            new("slow(seconds=1)", "sends after a pause", call => new SlowAttack(call.Float("seconds", above: 0))),
+            new("stop", "never speaks again after the first step", _ => new StopAttack()),
+            new("die", "ends its process in the second step", _ => new DieAttack()),
         ]);
 
     /// <summary>The canonical text, parameters as resolved: "alie(z=1)".</summary>
@@ -47,13 +58,6 @@ public abstract class Attack
     }
 
     /// <summary>For an attack that <see cref="NeedsHonestGradients"/>: the payload that all attackers send.</summary>
-    /// <param name="honest">n distinct honest payloads, one after another.</param>
-    public virtual void Collude(ReadOnlySpan<float> honest, int n, Span<float> payload)
+    public virtual void Collude(HonestPayloads honest, Span<float> payload)
         => throw new NotSupportedException($"{Name} asks for no honest gradients.");
-
-    /// <summary>The ballot that rank 0 is told; the group is told the true one.</summary>
-    public virtual Ballot BallotForServer(Ballot ballot, SeededRandom random) => ballot;
-
-    /// <summary>What is sent when the vector is asked for.</summary>
-    public virtual Memory<float> Vector(Memory<float> payload) => payload;
 }

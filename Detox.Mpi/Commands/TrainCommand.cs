@@ -33,18 +33,18 @@ internal static class TrainCommand
         return (ExitCode)World.Run(
             Launcher.None,
             options.Ranks!.Value,
-            world => Speak(world, () => TrainRun.Execute(world, options, shared, Environment.ProcessorCount)),
+            world => Speak(world, () => TrainRun.Execute(world, options, shared)),
             Console.Error);
     }
 
     private static ExitCode Execute(Launcher launcher, Func<TrainOptions> read)
     {
-        if (!launcher.IsLaunched) return ExecuteInProcess(Resolve(read(), launcher, launchedRanks: null));
+        if (!launcher.IsLaunched) return ExecuteInProcess(Resolve(read(), launchedRanks: null, Environment.ProcessorCount));
 
         ExitCode RunRank(Communicator world)
         {
-            TrainOptions options = Agreement.Reach(world, () => Resolve(read(), launcher, world.Size));
-            return TrainRun.Execute(world, options, shared: null, Environment.ProcessorCount, launcher.LocalRank);
+            TrainOptions options = Agreement.Reach(world, () => Resolve(read(), world.Size, world.OwnCores));
+            return TrainRun.Execute(world, options, shared: null);
         }
 
         return (ExitCode)World.Run(launcher, launcher.Size, world => Speak(world, () => RunRank(world)), Console.Error);
@@ -73,7 +73,7 @@ internal static class TrainCommand
         return read;
     }
 
-    private static TrainOptions Resolve(TrainOptions read, Launcher launcher, int? launchedRanks)
+    private static TrainOptions Resolve(TrainOptions read, int? launchedRanks, int cores)
     {
         if (launchedRanks is { } started && read.Ranks is { } wanted && wanted != started)
         {
@@ -82,7 +82,7 @@ internal static class TrainCommand
                 $"--ranks {wanted}, but the launcher started {started} ranks; leave --ranks out, or start {wanted}.");
         }
 
-        TrainOptions options = read.Resolve(launchedRanks, Environment.ProcessorCount, Math.Max(1, launcher.LocalSize));
+        TrainOptions options = read.Resolve(launchedRanks, cores);
         IReadOnlyList<string> problems = options.Validate();
         if (problems.Count == 0) return options;
         throw new DetoxException(ExitCode.Usage, string.Join("\n       ", problems));

@@ -1,3 +1,6 @@
+using System.IO.Hashing;
+using System.Text;
+
 namespace Detox.Mpi.Data;
 
 /// <summary>The form of one image; pixels lie row by row, the channels of a pixel side by side.</summary>
@@ -18,9 +21,15 @@ public abstract class Dataset
 
     public abstract int Count { get; }
 
+    /// <summary>A digest by which two ranks see whether they have the same samples: of the bytes of a file, or of what a set is drawn from.</summary>
+    public virtual ulong Digest() => XxHash3.HashToUInt64(Encoding.UTF8.GetBytes($"{Name} {Shape} {Classes} {Count}"));
+
     /// <summary>Writes the normalised pixels of a sample and returns its label.</summary>
     public abstract int Read(int index, Span<float> pixels);
 }
 
 /// <summary>What a run trains on and what it is judged by.</summary>
-public sealed record DataSplit(Dataset Training, Dataset Test);
+public sealed record DataSplit(Dataset Training, Dataset Test)
+{
+    public ulong Digest() => (Training.Digest() * 31) + Test.Digest();
+}

@@ -1,3 +1,5 @@
+using System.IO.Hashing;
+
 namespace Detox.Mpi.Data;
 
 /// <summary>Images of a file, kept as bytes and scaled when read.</summary>
@@ -22,6 +24,14 @@ internal sealed class ImageSet : Dataset
 
     /// <summary>One for each image.</summary>
     public ReadOnlySpan<byte> Labels => _labels.Span;
+
+    public override ulong Digest()
+    {
+        XxHash3 hash = new((long)base.Digest());
+        hash.Append(_pixels.Span);
+        hash.Append(_labels.Span);
+        return hash.GetCurrentHashAsUInt64();
+    }
 
     public override int Read(int index, Span<float> pixels)
     {

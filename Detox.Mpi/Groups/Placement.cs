@@ -26,6 +26,9 @@ public abstract class Placement
         return make(call, groups, q, seed);
     }
 
+    /// <summary>Whether steps differ in who is Byzantine.</summary>
+    public virtual bool Moves => false;
+
     /// <summary>Marks the step's q Byzantine ranks and clears the others. Safe to call from several threads.</summary>
     /// <param name="step">From 0.</param>
     /// <param name="isByzantine">p marks.</param>

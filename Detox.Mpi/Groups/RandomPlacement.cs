@@ -9,6 +9,8 @@ internal sealed class RandomPlacement(int ranks, int q, ulong seed) : Placement
 
     public override string Name => "random";
 
+    public override bool Moves => true;
+
     public override void Byzantine(long step, Span<bool> isByzantine)
     {
         if (isByzantine.Length != ranks) throw new ArgumentException($"expected {ranks} marks, found {isByzantine.Length}", nameof(isByzantine));

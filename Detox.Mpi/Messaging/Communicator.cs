@@ -60,13 +60,17 @@ public abstract class Communicator : IDisposable
         where T : unmanaged;
 
     /// <summary>Starts to receive; the memory belongs to the request until it has completed. A message that is longer than the
-    /// memory is lost, and completes the request with <see cref="Request.IsTooLong"/>: so one that nobody wants is dropped.</summary>
+    /// memory is an error (<see cref="Request.IsTooLong"/>) and, with some MPI libraries, undefined behaviour: from a rank that is not
+    /// trusted only what <see cref="Probe"/> has measured is received.</summary>
     public abstract Request ImmediateReceive<T>(Memory<T> values, int source, int tag)
         where T : unmanaged;
 
     /// <summary>Whether a message of this tag has come and was not received yet: whose the first such message is, and how long.</summary>
     /// <param name="source">A rank, or <see cref="AnyRank"/>.</param>
     public abstract bool Probe(int source, int tag, out int sender, out long bytes);
+
+    /// <summary>Starts to receive the next message of a rank into nothing, however long it is.</summary>
+    public abstract Request Drop(int source, int tag);
 
     /// <summary>Looks again and again, asleep in between, until <paramref name="look"/> has found what it looks for (true), or
     /// the time is over (false).</summary>
@@ -122,6 +126,18 @@ public abstract class Communicator : IDisposable
     {
     }
 
+    /// <summary>Ends the job from rank 0, with an exit code, where some ranks do not answer and so take no part in its end. Its other ranks wait
+    /// in <see cref="Dispose"/>. Does not return where the whole job ends by it.</summary>
+    public virtual void EndWithout(IReadOnlyList<int> ranks, int exitCode)
+    {
+    }
+
+    /// <summary>Lets ranks of this node go on whose processes were stopped.</summary>
+    /// <param name="processes">The number of each rank's process.</param>
+    public virtual void Wake(IReadOnlyList<int> ranks, IReadOnlyList<int> processes)
+    {
+    }
+
     /// <summary>Ends the whole job, all ranks of it, with an exit code. Does not return under MPI; in one process the other
     /// ranks' waits end with an <see cref="OperationCanceledException"/>.</summary>
     public abstract void Abort(int exitCode);
@@ -130,6 +146,8 @@ public abstract class Communicator : IDisposable
 
     /// <summary>What is rung when this rank should look again.</summary>
     private protected abstract Doorbell Bell { get; }
+
+    private protected static Doorbell BellOf(Communicator communicator) => communicator.Bell;
 
     private protected void CheckRank(int rank, string what)
     {

@@ -5,6 +5,8 @@ namespace Detox.Mpi.Messaging;
 /// <summary>A communicator of threads. Values are copied once, from the sender's span to the receiver's.</summary>
 internal sealed unsafe class InProcessCommunicator(InProcessTeam team, int rank) : Communicator
 {
+    private int _openings;
+
     public override int Rank { get; } = rank;
 
     public override int Size => team.Size;
@@ -130,11 +132,14 @@ internal sealed unsafe class InProcessCommunicator(InProcessTeam team, int rank)
         return team.Mailboxes[Rank].Probe(source, tag, out sender, out bytes);
     }
 
+    public override Request Drop(int source, int tag) => ImmediateReceive(Memory<byte>.Empty, source, tag);
+
     public override Boards OpenBoards(long bytes, bool writes)
     {
-        team.Boards[Rank] = writes ? new byte[bytes] : null;
+        byte[]?[] boards = team.Boards(_openings++);
+        if (writes) boards[Rank] = GC.AllocateArray<byte>(checked((int)bytes), pinned: true);
         team.Barrier();
-        return new InProcessBoards(team.Boards, Rank);
+        return new InProcessBoards(boards, Rank);
     }
 
     public override void Withdraw()

@@ -5,6 +5,7 @@ namespace Detox.Mpi.Messaging;
 internal sealed unsafe class InProcessTeam
 {
     private readonly InProcessDoorbell _turnstile;
+    private readonly List<byte[]?[]> _boards = [];
     private int _come;
     private int _round;
     private int _copying;
@@ -16,7 +17,6 @@ internal sealed unsafe class InProcessTeam
         Bells = bells;
         _turnstile = world.NewBell();
         Board = new Notice[bells.Length];
-        Boards = new byte[bells.Length][];
         Handover = new InProcessTeam?[bells.Length];
         Mailboxes = [.. bells.Select(bell => new InProcessMailbox(bell))];
     }
@@ -29,8 +29,15 @@ internal sealed unsafe class InProcessTeam
 
     public Notice[] Board { get; }
 
-    /// <summary>Memory that a rank lets the others read.</summary>
-    public byte[]?[] Boards { get; }
+    /// <summary>The boards of one opening: every rank comes with its own count of openings.</summary>
+    public byte[]?[] Boards(int opening)
+    {
+        lock (_boards)
+        {
+            while (_boards.Count <= opening) _boards.Add(new byte[Size][]);
+            return _boards[opening];
+        }
+    }
 
     /// <summary>Where the first rank of a new communicator leaves it for the others.</summary>
     public InProcessTeam?[] Handover { get; }

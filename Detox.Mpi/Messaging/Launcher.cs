@@ -20,6 +20,9 @@ public sealed record Launcher(LauncherKind Kind, MpiFamily? Family, int Rank, in
     /// <summary>No launcher: all ranks run in this process.</summary>
     public static Launcher None { get; } = new(LauncherKind.None, null, 0, 1, 0, 1);
 
+    /// <summary>Whether the death of a rank leaves the others alive (mpiexec --enable-recovery of Open MPI).</summary>
+    public static bool RecoversFromDeath => Environment.GetEnvironmentVariable("OMPI_MCA_orte_enable_recovery") is "1" or "true";
+
     public static Launcher Detect() => Detect(Environment.GetEnvironmentVariables());
 
     /// <param name="variables">The environment, as strings by name.</param>

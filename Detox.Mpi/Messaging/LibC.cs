@@ -107,6 +107,13 @@ internal static unsafe partial class LibC
         _ = SendSignal(process, signalContinue);
     }
 
+    /// <summary>By a signal that nothing can catch.</summary>
+    public static void EndThisProcess()
+    {
+        const int signalKill = 9;
+        _ = SendSignal(Environment.ProcessId, signalKill);
+    }
+
     private const int AddSeals = 1033;
     private const int GetSeals = 1034;
 

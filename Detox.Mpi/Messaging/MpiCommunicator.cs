@@ -265,6 +265,12 @@ internal sealed unsafe class MpiCommunicator : Communicator
         return has;
     }
 
+    public override Request Drop(int source, int tag)
+    {
+        CheckPeer(source, tag, nameof(source));
+        return new MpiDrop(Process, Process.Library.StartDrop(_scope.RankOf(source), _scope.FirstTag + tag, _scope.Handle), () => Ring(source));
+    }
+
     public override Boards OpenBoards(long bytes, bool writes) => MpiBoards.Open(this, bytes, writes);
 
     public override Request ImmediateReceive<T>(Memory<T> values, int source, int tag)
@@ -288,6 +294,19 @@ internal sealed unsafe class MpiCommunicator : Communicator
     public override void TakeTurn(int threads) => Process.Window?.TakeTurn(threads);
 
     public override void GiveTurn() => Process.Window?.GiveTurn();
+
+    public override void Wake(IReadOnlyList<int> ranks, IReadOnlyList<int> processes)
+    {
+        foreach (int rank in ranks)
+            if (_nodes[rank] == _nodes[Rank]) LibC.Continue(processes[rank]);
+    }
+
+    /// <remarks>Under --enable-recovery Open MPI ends with those that are left. Else its own way to end a job is taken, which mpiexec takes for
+    /// what it is: neither an error nor a crash.</remarks>
+    public override void EndWithout(IReadOnlyList<int> ranks, int exitCode)
+    {
+        if (!Launcher.RecoversFromDeath) Process.Library.EndJob(exitCode);
+    }
 
     public override void Abort(int exitCode)
     {

@@ -35,12 +35,19 @@ internal sealed unsafe class MpiLibrary
     private readonly delegate* unmanaged<int, int, nint, int*, void*, int> _iprobe;
     private readonly delegate* unmanaged<void*, nint, int*, int> _getCount;
 
+    private readonly delegate* unmanaged<int, int, int, nint, nint*, int> _typeVector;
+    private readonly delegate* unmanaged<nint*, int> _typeCommit;
+    private readonly delegate* unmanaged<nint*, int> _typeFree;
+
     private readonly nint _byte;
     private readonly nint _errorsReturn;
     private readonly int _anySource;
     private readonly int _truncated;
     private readonly int _sourceAt;
     private readonly int _tagLimit;
+    private readonly nint _quietAbort;
+    private nint _gappy;
+    private byte* _nowhere;
 
     private MpiLibrary(nint library, string path)
     {
@@ -76,6 +83,10 @@ internal sealed unsafe class MpiLibrary
         _irecv = (delegate* unmanaged<void*, int, nint, int, int, nint, nint*, int>)Symbol("MPI_Irecv");
         _test = (delegate* unmanaged<nint*, int*, void*, int>)Symbol("MPI_Test");
         _iprobe = (delegate* unmanaged<int, int, nint, int*, void*, int>)Symbol("MPI_Iprobe");
+        _typeVector = (delegate* unmanaged<int, int, int, nint, nint*, int>)Symbol("MPI_Type_vector");
+        _typeCommit = (delegate* unmanaged<nint*, int>)Symbol("MPI_Type_commit");
+        _typeFree = (delegate* unmanaged<nint*, int>)Symbol("MPI_Type_free");
+        _quietAbort = NativeLibrary.TryGetExport(library, "ompi_mpi_abort", out nint quietAbort) ? quietAbort : 0;
         _getCount = (delegate* unmanaged<void*, nint, int*, int>)Symbol("MPI_Get_count");
     }
 
@@ -101,6 +112,8 @@ internal sealed unsafe class MpiLibrary
         LibC.SetDefault("OMPI_MCA_opal_signal", "");
         // Where the library itself waits (at the start, in Split and at the end), it should not keep a core either.
         LibC.SetDefault("OMPI_MCA_mpi_yield_when_idle", "1");
+        // Where ranks may die without the job, those that are left must not wait for them at the end.
+        if (Launcher.RecoversFromDeath) LibC.SetDefault("OMPI_MCA_async_mpi_finalize", "1");
         // MPI looks for the cores through hwloc, which would load every driver of every accelerator on the way: with an
         // OpenCL driver that compiles by LLVM, 60 MB a rank.
         LibC.SetDefault("HWLOC_COMPONENTS", "-opencl,-cuda,-nvml,-rsmi,-levelzero,-gl");
@@ -179,9 +192,22 @@ internal sealed unsafe class MpiLibrary
         ReturnErrors(World);
     }
 
-    public void Finish() => _ = _finalize();
+    public void Finish()
+    {
+        nint gappy = _gappy;
+        if (gappy != 0) _ = _typeFree(&gappy);
+        _ = _finalize();
+    }
 
     public void Abort(int exitCode) => _ = _abort(World, exitCode);
+
+    /// <summary>Ends the whole job with an exit code, as quietly as the library can.</summary>
+    public void EndJob(int exitCode)
+    {
+        // What MPI_Abort of Open MPI calls, after it has printed that it was called.
+        if (_quietAbort != 0) _ = ((delegate* unmanaged<nint, int, int>)_quietAbort)(World, exitCode);
+        Abort(exitCode);
+    }
 
     public int Size(nint communicator)
     {
@@ -237,6 +263,26 @@ internal sealed unsafe class MpiLibrary
     {
         nint request = 0;
         Check(_irecv(bytes, length, _byte, source, tag, communicator, &request), "MPI_Irecv");
+        return request;
+    }
+
+    /// <summary>Starts to receive a message of any length into nothing.</summary>
+    /// <remarks>A receive buffer that is too short is safe only where its data type has gaps: into one without, Open MPI 4.1 copies the whole
+    /// message over whatever lies behind the buffer, when it fetches it from its sender's memory, and reports the error afterwards.</remarks>
+    public nint StartDrop(int source, int tag, nint communicator)
+    {
+        const int blocks = 8, gap = 2;
+        if (_gappy == 0)
+        {
+            nint type = 0;
+            Check(_typeVector(blocks, 1, gap, _byte, &type), "MPI_Type_vector");
+            Check(_typeCommit(&type), "MPI_Type_commit");
+            _gappy = type;
+            _nowhere = (byte*)NativeMemory.AllocZeroed(blocks * gap);
+        }
+
+        nint request = 0;
+        Check(_irecv(_nowhere, 1, _gappy, source, tag, communicator, &request), "MPI_Irecv");
         return request;
     }
 

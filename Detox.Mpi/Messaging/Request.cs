@@ -20,16 +20,22 @@ public abstract class Request
     public int Wait()
     {
         Patience patience = default;
-        while (true)
+        while (!Test())
         {
             int rings = Bell.Rings;
-            if (Test()) return IsTooLong ? throw TooLong() : Values;
+            if (Test()) break;
             Bell.Wait(rings, ref patience);
         }
+
+        return IsTooLong ? throw TooLong() : Values;
     }
 
     /// <summary>What is thrown where a message that is too long is an error.</summary>
     private protected abstract DetoxException TooLong();
+
+    private protected static Doorbell BellOf(Request request) => request.Bell;
+
+    private protected static DetoxException TooLongOf(Request request) => request.TooLong();
 
     /// <summary>Waits until one of the requests, which are all of one rank, has completed and returns its index.
     /// Entries that are null are passed over.</summary>

@@ -5,7 +5,7 @@ using Detox.Mpi.Training;
 
 namespace Detox.Mpi.Reports;
 
-/// <summary>The files of one run: config.toml, steps.jsonl, evaluations.csv, blame.csv and result.json.</summary>
+/// <summary>The files of one run: config.toml, ranks.csv, steps.jsonl, evaluations.csv, blame.csv and result.json.</summary>
 /// <remarks>What a step adds has been handed to the system when <see cref="Add(StepRecord)"/> returns. config.toml and result.json
 /// appear whole or not at all. A folder that cannot be made is an error; once training runs, a failed write is one of the losses.</remarks>
 internal sealed class RunFolder : IDisposable
@@ -52,8 +52,29 @@ internal sealed class RunFolder : IDisposable
     {
         Write(step);
         _steps.Commit();
+        AddBlames(step);
+    }
+
+    /// <summary>The faults alone.</summary>
+    public void AddBlames(StepRecord step)
+    {
         foreach (Blame blame in step.Blames) _blame.Add(Line(blame));
         _blame.Commit();
+    }
+
+    /// <summary>ranks.csv: where each rank runs, so that a launcher's word about a process can be understood.</summary>
+    public void Add(RunStart start)
+    {
+        StringBuilder text = new("rank,host,process\n");
+        for (int rank = 0; rank < start.Hosts.Count; rank++) text.Append(CultureInfo.InvariantCulture, $"{rank},{start.Hosts[rank]},{start.Processes[rank]}\n");
+        try
+        {
+            WriteWhole("ranks.csv", Encoding.UTF8.GetBytes(text.ToString()));
+        }
+        catch (Exception error) when (Losses.Covers(error))
+        {
+            _losses.Add(In("ranks.csv"), error, "it is left out");
+        }
     }
 
     public void Add(int step, double seconds, Score score)
@@ -110,8 +131,15 @@ internal sealed class RunFolder : IDisposable
         json.WriteStartArray("voids");
         foreach (int group in step.Voids) json.WriteNumberValue(group);
         json.WriteEndArray();
+        json.WriteStartArray("void_by_time");
+        foreach (int group in step.VoidsByTime) json.WriteNumberValue(group);
+        json.WriteEndArray();
+        json.WriteStartArray("missing");
+        foreach (int rank in step.Missing) json.WriteNumberValue(rank);
+        json.WriteEndArray();
         json.WriteStartArray("dissenters");
-        foreach (Blame blame in step.Blames) json.WriteNumberValue(blame.Rank);
+        for (int i = 0; i < step.Blames.Count; i++)
+            if (step.IsFirstOfItsRank(i)) json.WriteNumberValue(step.Blames[i].Rank);
         json.WriteEndArray();
         if (step.Skipped is not null) json.WriteString("skipped", step.Skipped);
         json.WriteEndObject();

@@ -33,10 +33,11 @@ internal sealed class RunReport : IDisposable
     }
 
     /// <summary>Opens the run's folder and prints the settings.</summary>
-    public static RunReport Open(TrainOptions options, DataSplit data, string device, Communicator world, Network network, bool isLaunched)
+    public static RunReport Open(TrainOptions options, DataSplit data, string device, Communicator world, Network network, RunStart start, bool isLaunched)
     {
         RunSummary summary = new(options) { Device = device, Messaging = world.Description };
         RunReport report = new(options, summary, network.Describe, isLaunched);
+        report._folder.Add(start);
         ConsoleLines console = report._console;
         foreach (TrainOption option in TrainOption.All) console.Line($"{option.Name,-16}{option.Text(options)}");
         console.Line();
@@ -57,7 +58,16 @@ internal sealed class RunReport : IDisposable
     {
         _summary.Add(step);
         _folder.Add(step);
+        foreach (string notice in step.Notices) Warn(notice);
         _progress.Show(step, _score);
+    }
+
+    /// <summary>Faults that came to light when the last step was over.</summary>
+    public void AddLate(StepRecord record)
+    {
+        _summary.AddFaults(record);
+        _folder.AddBlames(record);
+        foreach (string notice in record.Notices) Warn(notice);
     }
 
     public void Add(int step, Score score)

@@ -56,8 +56,7 @@ internal sealed class RunSummary(TrainOptions options)
     {
         Phase.Compute => "compute",
         Phase.Attack => "attack",
-        Phase.BallotAndVote => "ballot_and_vote",
-        Phase.Transfer => "transfer",
+        Phase.Vote => "vote",
         Phase.Aggregate => "aggregate",
         Phase.Broadcast => "broadcast",
         _ => throw new ArgumentOutOfRangeException(nameof(phase)),
@@ -73,6 +72,11 @@ internal sealed class RunSummary(TrainOptions options)
         if (step.Diverged) DivergedAt = step.Step;
         VoidGroups += step.Voids.Count;
         VectorBytes += step.VectorBytes;
+        AddFaults(step);
+    }
+
+    public void AddFaults(StepRecord step)
+    {
         foreach (Blame blame in step.Blames) _faults[blame.Rank]++;
     }
 

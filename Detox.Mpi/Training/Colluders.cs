@@ -13,7 +13,8 @@ namespace Detox.Mpi.Training;
 /// what does not come only as long as <paramref name="patience"/> says.</remarks>
 internal sealed class Colluders(Communicator world, GroupTable groups, Attack attack, TimeSpan patience)
 {
-    private readonly List<Request> _sends = [];
+    private readonly List<(Request Request, float[] Copy)> _sends = [];
+    private readonly Stack<float[]> _copies = [];
     private readonly List<float[]> _honest = [];
     private float[] _told = [];
 
@@ -26,7 +27,9 @@ internal sealed class Colluders(Communicator world, GroupTable groups, Attack at
         if (head < 0) return 0;
 
         // The last step's messages have gone, or their receiver listens no more, and gets none.
-        _sends.RemoveAll(send => send.Test());
+        foreach ((Request request, float[] copy) in _sends)
+            if (request.Test()) _copies.Push(copy);
+        _sends.RemoveAll(send => send.Request.Test());
         int sources = 0;
         for (int group = 0; group < groups.GroupCount; group++)
         {
@@ -61,10 +64,10 @@ internal sealed class Colluders(Communicator world, GroupTable groups, Attack at
         if (_sends.Count >= world.Size) return;
 
         // A copy, since the payload changes before it may be taken.
-        float[] copy = GC.AllocateUninitializedArray<float>(payload.Length, pinned: true);
+        float[] copy = _copies.TryPop(out float[]? old) ? old : GC.AllocateUninitializedArray<float>(payload.Length, pinned: true);
         payload.CopyTo(copy);
         MemoryMarshal.Write(MemoryMarshal.AsBytes(copy.AsSpan()), new Head { Step = step, Kind = kind, Length = (payload.Length * sizeof(float)) - Head.Bytes });
-        _sends.Add(world.ImmediateSend<float>(copy, rank, tag));
+        _sends.Add((world.ImmediateSend<float>(copy, rank, tag), copy));
     }
 
     /// <summary>Takes the step's payload, and throws older ones away; false where it does not come.</summary>

@@ -16,9 +16,8 @@ internal sealed class GroupVote
 
     private readonly Communicator _world;
     private readonly int[] _others;
-    private readonly Head[][] _incoming;
+    private readonly Head[] _incoming = new Head[1];
     private readonly Head[] _outgoing = new Head[1];
-    private readonly Request[] _receives;
     private readonly Request?[] _sends;
     private readonly Head[] _shown;
     private readonly int _size;
@@ -29,8 +28,6 @@ internal sealed class GroupVote
         _world = world;
         _size = members.Length;
         _others = [.. members.ToArray().Where(rank => rank != world.Rank)];
-        _incoming = [.. _others.Select(_ => new Head[1])];
-        _receives = [.. _others.Select((rank, i) => world.ImmediateReceive<Head>(_incoming[i], rank, Tag.Group))];
         _sends = new Request?[_others.Length];
         _shown = new Head[_others.Length];
     }
@@ -59,10 +56,16 @@ internal sealed class GroupVote
     {
         for (int i = 0; i < _others.Length; i++)
         {
-            for (int taken = 0; taken < MostAtATime && _receives[i].Test(); taken++)
+            for (int taken = 0; taken < MostAtATime && _world.Probe(_others[i], Tag.Group, out _, out long bytes); taken++)
             {
-                if (!_receives[i].IsTooLong && _receives[i].Values == 1) _shown[i] = _incoming[i][0];
-                _receives[i] = _world.ImmediateReceive<Head>(_incoming[i], _others[i], Tag.Group);
+                if (bytes != Head.Bytes)
+                {
+                    if (!_world.Drop(_others[i], Tag.Group).Test()) break;
+                    continue;
+                }
+
+                _world.ImmediateReceive<Head>(_incoming, _others[i], Tag.Group).Wait();
+                _shown[i] = _incoming[0];
             }
         }
     }

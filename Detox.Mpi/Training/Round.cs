@@ -101,15 +101,17 @@ internal sealed class Round
     /// <summary>At the end of a run: waits for every rank that is there to say that it ends; the most bytes that one took.</summary>
     public (long Peak, long Device) AwaitLeaving(TimeSpan limit)
     {
+        const double absentSeconds = 2;
         _ends = true;
-        _world.Await(
-            () =>
-            {
-                Receive();
-                return Array.TrueForAll(_ranks, rank => rank.HasLeft || rank.IsAbsent);
-            },
-            limit);
+        _world.Await(() => HaveLeft(orAreAbsent: true), limit);
+        _world.Await(() => HaveLeft(orAreAbsent: false), TimeSpan.FromSeconds(absentSeconds));
         return (_peak, _devicePeak);
+    }
+
+    private bool HaveLeft(bool orAreAbsent)
+    {
+        Receive();
+        return Array.TrueForAll(_ranks, rank => rank.HasLeft || (orAreAbsent && rank.IsAbsent));
     }
 
     /// <summary>The seconds from the step's begin until the last rank had its gradient, as the ranks tell; and what attackers' knowledge took.</summary>
@@ -303,7 +305,10 @@ internal sealed class Round
     private void Refuse(Conversation rank)
     {
         rank.IsAbsent = false;
-        _record.Add(new Blame(_step, rank.Rank, rank.Group, Fault.Protocol));
+
+        // Whatever stands in place of a last word, its rank is there to end.
+        rank.HasLeft |= _ends;
+        if (!_ends) _record.Add(new Blame(_step, rank.Rank, rank.Group, Fault.Protocol));
         if (rank.VectorsDue > 0)
         {
             rank.VectorsDue = 0;

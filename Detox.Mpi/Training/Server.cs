@@ -12,6 +12,8 @@ namespace Detox.Mpi.Training;
 internal sealed class Server : IDisposable
 {
     private const ulong BucketKey = 0xB0C3E7;
+    private readonly Communicator _world;
+    private readonly IReadOnlyList<int> _processes;
     private readonly TrainOptions _options;
     private readonly StepRecord _record;
     private readonly Device _device;
@@ -40,6 +42,8 @@ internal sealed class Server : IDisposable
         RunStart start,
         StepRecord record)
     {
+        _world = world;
+        _processes = start.Processes;
         _options = options;
         _device = device;
         _optimizer = optimizer;
@@ -79,8 +83,8 @@ internal sealed class Server : IDisposable
         _round.LetProceed = _publisher.LetProceed;
     }
 
-    /// <summary>Ranks that are not heard any more.</summary>
-    public IEnumerable<Conversation> Absent => _round.Ranks.Where(rank => !rank.HasLeft);
+    /// <summary>Ranks that have not said that they end.</summary>
+    public IReadOnlyList<int> Missing => [.. _round.Ranks.Where(rank => !rank.HasLeft).Select(rank => rank.Rank)];
 
     /// <summary>6, 7 and 9. A verified vector of each group that has a majority, and who dissents.</summary>
     /// <returns>Seconds until the last gradient was there, and what the attackers' knowledge took, as the ranks tell.</returns>
@@ -116,8 +120,12 @@ internal sealed class Server : IDisposable
     /// <summary>A step has taken so long: what later ones may take follows from that.</summary>
     public void Took(double seconds) => _patience.Add(seconds);
 
-    /// <summary>Tells every rank that no step follows.</summary>
-    public void End() => Say(MessageKind.End, 0);
+    /// <summary>Tells every rank that no step follows. Those that were stopped hear it too.</summary>
+    public void End()
+    {
+        Say(MessageKind.End, 0);
+        _world.Wake([.. _round.Ranks.Where(rank => rank.IsAbsent).Select(rank => rank.Rank)], _processes);
+    }
 
     /// <summary>Waits for the ranks' last words, though for none for ever: the most bytes of memory, and of GPU memory, that one took.</summary>
     public (long Peak, long Device) AwaitLeaving() => _round.AwaitLeaving(_patience.Whole);

@@ -73,9 +73,9 @@ internal sealed class Step(
         /// and some may be the attackers' affair.</summary>
         public void LapCollected((double Computing, double Attack) told)
         {
-            Lap(Phase.Transfer);
-            Move(Phase.Transfer, Phase.Attack, told.Attack);
-            Move(Phase.Transfer, Phase.Compute, told.Computing - record.Seconds[(int)Phase.Compute]);
+            Lap(Phase.Vote);
+            Move(Phase.Vote, Phase.Attack, told.Attack);
+            Move(Phase.Vote, Phase.Compute, told.Computing - record.Seconds[(int)Phase.Compute]);
         }
 
         private readonly void Move(Phase from, Phase to, double seconds)

@@ -79,6 +79,15 @@ public sealed class StepRecord
     /// <summary>The method's seconds: all phases but the attack's own.</summary>
     public double MethodSeconds => Seconds.Sum() - Seconds[(int)Phase.Attack];
 
+    /// <summary>Whether a blame is of this step, and no one before it is of its rank and this step: faults of older steps come to light later.</summary>
+    public bool IsFirstOfItsRank(int index)
+    {
+        if (Blames[index].Step != Step) return false;
+        for (int i = 0; i < index; i++)
+            if (Blames[i].Step == Step && Blames[i].Rank == Blames[index].Rank) return false;
+        return true;
+    }
+
     public void Clear(long step)
     {
         Step = step;
@@ -105,11 +114,8 @@ public enum Phase
     /// <summary>What an attack costs that needs the honest gradients; never counted as the method's.</summary>
     Attack,
 
-    /// <summary>Ballots, votes, and who is to blame.</summary>
-    BallotAndVote,
-
-    /// <summary>The winners' vectors: sent, received, verified.</summary>
-    Transfer,
+    /// <summary>Ballots, votes, the winners' vectors sent, received and verified, and who is to blame.</summary>
+    Vote,
 
     /// <summary>The rules and the optimizer's step.</summary>
     Aggregate,

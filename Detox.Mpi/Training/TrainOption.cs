@@ -21,6 +21,11 @@ public sealed record TrainOption(
     Func<TrainOptions, string, TrainOptions> Apply,
     Func<TrainOptions, string> Text)
 {
+    private static readonly string[] _ofARank = ["device", "threads", "out", "name", "evaluate-every", "patience"];
+
+    /// <summary>Whether all ranks of a job must have the same value.</summary>
+    public bool IsTheJobs => !_ofARank.Contains(Name);
+
     /// <summary>Every option, in the order in which they are shown.</summary>
     public static IReadOnlyList<TrainOption> All { get; } =
     [
@@ -42,6 +47,10 @@ public sealed record TrainOption(
             (o, s) => o with { Across = s }, o => o.Across),
         new("on-void", "WHAT", "a group without a majority: skip it, or recompute its part once (skip)",
             (o, s) => o with { OnVoid = Choice<OnVoid>(s) }, o => Choice(o.OnVoid)),
+        new("wait", "WHO", "a step waits for all ranks that are not known to be absent, or for a majority of each group (all)",
+            (o, s) => o with { Wait = Choice<Wait>(s) }, o => Choice(o.Wait)),
+        new("patience", "SECONDS", "the longest that a step waits for a rank; the first step longer (10 median steps, at least 5)",
+            (o, s) => o with { Patience = Number(s) }, o => o.Patience is { } seconds ? Decimal(seconds) : ""),
         new("ballot", "HASH", "digest that is voted on: sha256, or xxh128 where no fault is malicious (sha256)",
             (o, s) => o with { Ballot = Choice<Gpu.Digests.BallotKind>(s) }, o => Choice(o.Ballot)),
         new("model", "MODEL", $"network that is trained (lenet):{Network.Known.Lines()}",

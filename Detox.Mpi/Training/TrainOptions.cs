@@ -18,6 +18,16 @@ public enum OnVoid
     Recompute,
 }
 
+/// <summary>When a step ends.</summary>
+public enum Wait
+{
+    /// <summary>When all ranks that are not known to be absent have voted.</summary>
+    All,
+
+    /// <summary>When every group has a majority.</summary>
+    Majority,
+}
+
 /// <summary>Which parameters the weight decay shortens.</summary>
 public enum WeightDecayOn
 {
@@ -53,6 +63,11 @@ public sealed record TrainOptions
 
     public OnVoid OnVoid { get; init; }
 
+    public Wait Wait { get; init; }
+
+    /// <summary>Seconds that a step waits for a rank. Null: ten median steps, at least 5.</summary>
+    public float? Patience { get; init; }
+
     public BallotKind Ballot { get; init; }
 
     public string Model { get; init; } = "lenet";
@@ -84,7 +99,7 @@ public sealed record TrainOptions
 
     public string Device { get; init; } = "auto";
 
-    /// <summary>Threads of a rank. Null: the node's cores over its ranks, at least 1.</summary>
+    /// <summary>Threads of a rank. Null: its share of the cores that it may run on, at least 1.</summary>
     public int? Threads { get; init; }
 
     /// <summary>Steps between evaluations on the test set; 0: only at the end.</summary>
@@ -106,9 +121,8 @@ public sealed record TrainOptions
 
     /// <summary>Fills in what depends on the machine and on how the program was started.</summary>
     /// <param name="launchedRanks">The number of ranks that a launcher started; null without one.</param>
-    /// <param name="cores">The processors that this process may use.</param>
-    /// <param name="localRanks">The ranks on this node; 1 in an in-process run.</param>
-    public TrainOptions Resolve(int? launchedRanks, int cores, int localRanks)
+    /// <param name="cores">The processors that this rank may keep busy; in an in-process run, all ranks together.</param>
+    public TrainOptions Resolve(int? launchedRanks, int cores)
     {
         int ranks = Ranks ?? launchedRanks ?? 45;
         return this with
@@ -117,7 +131,7 @@ public sealed record TrainOptions
             Byzantine = Byzantine ?? ranks / 9,
             Buckets = Buckets ?? Math.Max(1, ranks / Math.Max(1, GroupSize)),
             Augment = Augment ?? DataSource.UsualAugment(Data),
-            Threads = Threads ?? Math.Max(1, cores / localRanks),
+            Threads = Threads ?? Math.Max(1, cores),
             Name = Name ?? DateTime.Now.ToString("yyyyMMdd-HHmmss-fff", CultureInfo.InvariantCulture),
         };
     }
@@ -135,6 +149,7 @@ public sealed record TrainOptions
         Require(Steps >= 1, $"--steps {Steps}: at least 1.");
         Require(WarmUp >= 0, $"--warm-up {WarmUp}: 0 steps or more.");
         Require(WarmUp < Steps || WarmUp <= 0, $"--warm-up {WarmUp}: fewer than the {Steps} steps of the run.");
+        Require(Patience is not <= 0 && Patience is not float.NaN and not float.PositiveInfinity, $"--patience {Patience}: a positive number of seconds.");
         Require(Threads >= 1, $"--threads {Threads}: at least 1.");
         Require(EvaluateEvery >= 0, $"--evaluate-every {EvaluateEvery}: 0 (only at the end) or more.");
         Require(float.IsFinite(LearningRate) && LearningRate > 0, $"--learning-rate {LearningRate}: a positive number.");

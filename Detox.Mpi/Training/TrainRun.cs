@@ -2,7 +2,6 @@ using System.Diagnostics;
 using Detox.Gpu;
 using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
-using Detox.Gpu.Digests;
 using Detox.Gpu.Networks;
 using Detox.Mpi.Attacks;
 using Detox.Mpi.Data;
@@ -16,73 +15,59 @@ namespace Detox.Mpi.Training;
 internal sealed class TrainRun : IDisposable
 {
     private readonly Communicator _world;
+    private readonly Communicator _own;
     private readonly TrainOptions _options;
     private readonly List<IDisposable> _owned = [];
+    private readonly GroupTable _groups;
     private readonly DataSplit _data;
     private readonly Device _device;
+    private readonly Attack _attack;
+    private readonly Placement _placement;
+    private readonly IGradientSource _gradients;
+    private readonly Network _layout;
     private readonly ModelWeights _weights;
-    private readonly Step _step;
     private readonly StepRecord _record = new();
-    private readonly Server? _server;
-    private readonly Evaluation? _evaluation;
-    private readonly Network? _judge;
     private readonly SharedParts? _shared;
+    private Worker? _worker;
+    private Step? _step;
+    private Server? _server;
+    private Evaluation? _evaluation;
+    private Network? _judge;
+    private RunStart? _start;
 
-    private TrainRun(
-        Communicator world,
-        Communicator groupWorld,
-        GroupTable groups,
-        TrainOptions options,
-        SharedParts? shared,
-        int nodeCores,
-        int localRank)
+    private TrainRun(Communicator world, TrainOptions options, SharedParts? shared)
     {
         _world = world;
         _options = options;
         _shared = shared;
         ulong seed = options.Seed;
-        int group = groups.GroupOf(world.Rank);
+        _groups = GroupTable.Create(options.Ranks!.Value, options.GroupSize, seed);
         _data = shared?.Data ?? DataSource.Open(options.Data, seed);
-        Attack attack = Attack.Parse(options.Attack);
-        Placement placement = Placement.Create(options.Placement, groups, options.Byzantine!.Value, seed);
+        _attack = Attack.Parse(options.Attack);
+        _placement = Placement.Create(options.Placement, _groups, options.Byzantine!.Value, seed);
+
+        // What a rank's worker sends passes through its attack; what rank 0 sends as the server does not.
+        _own = _attack is ProtocolAttack protocol ? protocol.Decorate(world, _placement, seed) : world;
 
         // In one process the shared gradients are computed where --device says, and the ranks only vote on them.
+        int localRank = world.Nodes.Take(world.Rank).Count(node => node == world.Nodes[world.Rank]);
         _device = Own(shared is null ? DeviceChoice.Open(options.Device, options.Threads!.Value, world.Rank, localRank) : new CpuDevice(1));
         Network? own = shared is null ? Own(CreateNetwork(options, _device, _data)) : null;
-        IGradientSource gradients = shared?.Gradients.ForRank()
-            ?? new NetworkGradient(own!, Own(CreateFeed(options, _data)));
-        Network layout = own ?? shared!.Layout;
-        _weights = Own(new ModelWeights(_device, layout.StateLength));
-
-        Worker worker = Own(new Worker(
-            world, groupWorld, group, _device, gradients, _weights, layout.PayloadLength, options.Ballot, attack, seed,
-            options.Threads!.Value));
-        if (world.Rank == 0)
-        {
-            // The other ranks of the node sleep while rank 0 aggregates and evaluates: it may use all cores.
-            Device serverDevice = _device.SharesHostMemory ? Own(new CpuDevice(Math.Max(nodeCores, options.Threads!.Value))) : _device;
-            Optimizer optimizer = Own(new Optimizer(serverDevice, layout.Parameters, options));
-            _judge = Own(CreateNetwork(options, serverDevice, _data, onlyEvaluates: true));
-            _server = Own(new Server(world, worker, groups, options, serverDevice, optimizer, _judge, _record));
-            _evaluation = new Evaluation(_judge, _data.Test);
-            layout.Initialise(seed, _weights.Values);
-            _weights.Send();
-        }
-
-        _step = new Step(world, worker, _server, placement, attack, new Colluders(world, groups, attack), _record);
+        _gradients = shared?.Gradients.ForRank() ?? new NetworkGradient(own!, Own(CreateFeed(options, _data)));
+        _layout = own ?? shared!.Layout;
+        _weights = Own(new ModelWeights(_device, _layout.StateLength));
     }
 
     /// <summary>Sets up and trains; the exit code is every rank's.</summary>
     /// <param name="shared">What the ranks of an in-process run have in common; null under MPI.</param>
-    /// <param name="nodeCores">The processors that this process may use.</param>
-    /// <param name="localRank">This rank's number on its node, which the ranks share GPUs by.</param>
-    public static ExitCode Execute(Communicator world, TrainOptions options, SharedParts? shared, int nodeCores, int localRank = 0)
+    public static ExitCode Execute(Communicator world, TrainOptions options, SharedParts? shared)
     {
-        GroupTable groups = GroupTable.Create(options.Ranks!.Value, options.GroupSize, options.Seed);
-        using Communicator groupWorld = world.Split(groups.GroupOf(world.Rank), world.Rank);
-        using TrainRun run = Agreement.Reach(world, () => new TrainRun(world, groupWorld, groups, options, shared, nodeCores, localRank));
-        using RunReport? report = Agreement.Reach(world, () => world.Rank == 0 ? run.OpenReport() : null);
-        return run.Train(report);
+        using TrainRun run = Agreement.Reach(world, () => new TrainRun(world, options, shared));
+        bool writes = world.Rank == RunStart.LeaderOf(world, world.Rank);
+        using WeightsSlots slots = new(run._own, run._layout.StateLength, writes);
+        run._start = Agreement.Reach(world, () => RunStart.Gather(world, options, run._data, run._layout, slots));
+        using RunReport? report = Agreement.Reach(world, () => run.Prepare(slots));
+        return world.Rank == 0 ? run.Lead(report!) : run.Follow();
     }
 
     /// <summary>A network for the data at hand; the model may not take its images.</summary>
@@ -109,35 +94,79 @@ internal sealed class TrainRun : IDisposable
 
     public void Dispose()
     {
+        // Nobody else may still be copying to or from this rank's memory when it goes.
+        _world.Withdraw();
         for (int i = _owned.Count - 1; i >= 0; i--) _owned[i].Dispose();
     }
 
-    private RunReport OpenReport() => RunReport.Open(_options, _data, _shared?.DeviceName ?? _device.Name, _world, _judge!, isLaunched: _shared is null);
-
-    private ExitCode Train(RunReport? report)
+    /// <summary>What takes memory, on this rank; no rank waits for another one here. On rank 0 it opens the report.</summary>
+    private RunReport? Prepare(WeightsSlots slots)
     {
-        if (_server is not null) _weights.Seal();
-        _world.Broadcast(_weights.Message, 0);
-        if (!_weights.Accept())
-            throw new DetoxException(ExitCode.Unexpected, "The first weights arrived damaged: the wire or this node's memory is at fault.");
+        ulong seed = _options.Seed;
+        int group = _groups.GroupOf(_world.Rank);
+        bool isLeader = _world.Rank == RunStart.LeaderOf(_world, _world.Rank);
 
-        report?.Started();
+        // Rank 0's own node reads what rank 0 writes: nobody has to be told.
+        int[] readers = isLeader && _world.Rank != 0
+            ? [.. Enumerable.Range(0, _world.Size).Where(rank => rank != _world.Rank && _world.Nodes[rank] == _world.Nodes[_world.Rank])] : [];
+        WeightsTaker taker = new(_own, _weights, slots, _device, readers);
+        _worker = Own(new Worker(
+            _own, _groups.Members(group), group, _device, _gradients, _weights, taker, _layout.PayloadLength, _options.Ballot, _attack, seed,
+            _options.Threads!.Value));
+        if (_world.Rank == 0)
+        {
+            // The other ranks of the node sleep while rank 0 aggregates and evaluates: it may use all cores.
+            Device serverDevice = _device.SharesHostMemory ? Own(new CpuDevice(Math.Max(_world.NodeCores, _options.Threads!.Value))) : _device;
+            Optimizer optimizer = Own(new Optimizer(serverDevice, _layout.Parameters, _options));
+            _judge = Own(CreateNetwork(_options, serverDevice, _data, onlyEvaluates: true));
+            _server = Own(new Server(_world, _worker, _groups, _options, serverDevice, optimizer, _judge, slots, _start!, _record));
+            _evaluation = new Evaluation(_judge, _data.Test);
+            _layout.Initialise(seed, _weights.Values);
+            _weights.Send();
+        }
+
+        TimeSpan patience = new StepPatience(_options.Patience).Whole;
+        _step = new Step(_world, _worker, _server, _placement, _attack, new Colluders(_world, _groups, _attack, patience), _record, _options.Steps);
+        return _server is null ? null : RunReport.Open(_options, _data, _shared?.DeviceName ?? _device.Name, _world, _judge!, _start!, isLaunched: _shared is null);
+    }
+
+    /// <summary>Every rank but rank 0: computes what rank 0 lets it compute, until no step follows.</summary>
+    private ExitCode Follow()
+    {
+        while (_worker!.NextStep() is { } step) _step!.Run(step);
+        _worker.Leave(PeakMemory(), _shared?.DeviceBytes ?? _device.AllocatedBytes);
+        _worker.AwaitLeave();
+        return (ExitCode)_worker.ExitCode;
+    }
+
+    /// <summary>Rank 0: sees each step through, with its own worker's part in it.</summary>
+    private ExitCode Lead(RunReport report)
+    {
+        _server!.Publish(0);
+        report.Started();
         bool goesOn = true;
         for (int step = 0; step < _options.Steps && goesOn; step++)
         {
-            goesOn = _step.Run(step);
-            report?.Add(_record);
+            _worker!.TakeUp();
+            goesOn = _step!.Run(step);
+            report.Add(_record);
             bool isLast = step + 1 == _options.Steps || !goesOn;
             bool isDue = _options.EvaluateEvery > 0 && (step + 1) % _options.EvaluateEvery == 0;
-            if (_evaluation is not null && (isDue || isLast))
-                report!.Add(step + 1, _evaluation.Run(_weights.View));
+            if (isDue || isLast) report.Add(step + 1, _evaluation!.Run(_weights.View));
         }
 
-        long[] memory = [PeakMemory(), _shared?.DeviceBytes ?? _device.AllocatedBytes];
-        _world.Allreduce(memory, Reduction.Maximum);
-        int[] code = [(int)(report?.Finish(_weights.Values, memory[0], memory[1]) ?? ExitCode.Done)];
-        _world.Broadcast<int>(code, 0);
-        return (ExitCode)code[0];
+        _record.Clear(_record.Step);
+        _server.End();
+        _worker!.TakeUp();
+        _worker.Leave(PeakMemory(), _shared?.DeviceBytes ?? _device.AllocatedBytes);
+        (long peak, long devicePeak) = _server.AwaitLeaving();
+        report.AddLate(_record);
+        _weights.Fetch();
+        ExitCode code = report.Finish(_weights.Values, peak, devicePeak);
+        _server.LetLeave((int)code);
+        _worker.AwaitLeave();
+        if (_server.Missing is { Count: > 0 } missing) _world.EndWithout(missing, (int)code);
+        return code;
     }
 
     private T Own<T>(T owned)

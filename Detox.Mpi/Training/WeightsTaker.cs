@@ -9,7 +9,7 @@ namespace Detox.Mpi.Training;
 /// <summary>How a rank comes by the weights of a step: from the rank that rank 0 names, or else from rank 0 itself.</summary>
 /// <remarks>Nothing that carries weights is believed. Rank 0 has told the digests; a copy that does not match, or does not come, is asked
 /// for at rank 0. A rank that others read from, or that rank 0 gave children on other nodes, passes the right weights on.</remarks>
-internal sealed class WeightsTaker : IDisposable
+internal sealed class WeightsTaker
 {
     private readonly Communicator _world;
     private readonly ModelWeights _weights;
@@ -72,8 +72,6 @@ internal sealed class WeightsTaker : IDisposable
     /// <summary>Waits until no weights are on their way from this rank any more, or the time is over.</summary>
     public void Finish(TimeSpan limit) => _world.Await(() => _passing.TrueForAll(request => request.Test()), limit);
 
-    public void Dispose() => _slots.Dispose();
-
     private bool Fetch(int carrier, long step, TimeSpan patience)
     {
         bool reads = _slots.CanRead(carrier);
@@ -118,9 +116,8 @@ internal sealed class WeightsTaker : IDisposable
             }
             else
             {
-                // Nobody has promised a message of this length: it is received into nothing.
-                Request dropped = _world.ImmediateReceive(Memory<byte>.Empty, carrier, Tag.Weights);
-                if (!dropped.Test()) return false;
+                // Nobody has promised a message of this length.
+                if (!_world.Drop(carrier, Tag.Weights).Test()) return false;
             }
         }
     }

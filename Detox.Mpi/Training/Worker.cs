@@ -37,7 +37,7 @@ internal sealed class Worker : IDisposable
     private Request _listening;
     private Request? _sendingVector;
     private Request? _sendingAnswer;
-    private long _step;
+    private long _step = -1;
     private bool _isByzantine;
     private bool _weightsDamaged;
     private bool _hasTurn;
@@ -78,8 +78,8 @@ internal sealed class Worker : IDisposable
         _group = new GroupVote(world, group);
         _outbox = new Outbox<Head>(world, 0, Tag.ToServer);
         _answer = GC.AllocateArray<byte>(Head.Bytes + Math.Max(_tree.Leaves.Length, BallotTree.LeafFloats * sizeof(float)), pinned: true);
-        _hasSpoken = () => _listening.Test();
         _listening = Listen();
+        _hasSpoken = () => _listening.Test();
     }
 
     public ModelWeights Weights { get; }
@@ -99,24 +99,22 @@ internal sealed class Worker : IDisposable
     {
         while (true)
         {
-            Instruction instruction = NextInstruction();
-
-            // Rank 0 has one step under way with each rank, but a rank that was away may find an older one first.
-            while (instruction.Head.Kind == MessageKind.Proceed && _listening.Test()) instruction = NextInstruction();
-            switch (instruction.Head.Kind)
+            switch (Heed(NextInstruction()))
             {
+                case MessageKind.Proceed:
+                    return _step;
                 case MessageKind.End:
                     return null;
-                case MessageKind.Proceed:
-                    _step = instruction.Head.Step;
-                    _weightsDamaged = !_taker.Take(instruction, _hasSpoken);
-                    if (_weightsDamaged && _listening.Test()) break;
-                    _weightsArrived = Stopwatch.GetTimestamp();
-                    return _step;
-                default:
-                    Answer(instruction);
-                    break;
             }
+        }
+    }
+
+    /// <summary>Takes up what rank 0 lets this rank do, if it has spoken: for the rank that is rank 0, which must not wait for itself.</summary>
+    public void TakeUp()
+    {
+        while (_listening.Test() && Heed(NextInstruction()) is not (MessageKind.Proceed or MessageKind.End))
+        {
+            // Questions come before.
         }
     }
 
@@ -177,11 +175,14 @@ internal sealed class Worker : IDisposable
         ExitCode = instruction.Head.Number;
         const double seconds = 1;
         _taker.Finish(TimeSpan.FromSeconds(seconds));
+
+        // What nobody has taken may hold up its sender's end.
+        foreach (int tag in (ReadOnlySpan<int>)[Tag.Weights, Tag.Group, Tag.Honest, Tag.Forged])
+            while (_world.Probe(Communicator.AnyRank, tag, out int sender, out _) && _world.Drop(sender, tag).Test());
     }
 
     public void Dispose()
     {
-        _taker.Dispose();
         _message.Dispose();
     }
 
@@ -192,8 +193,29 @@ internal sealed class Worker : IDisposable
         if (!_world.Await(_hasSpoken, _longestSilence))
             throw new DetoxException(Mpi.ExitCode.Unexpected, $"rank {_world.Rank} has heard nothing from rank 0 for {_longestSilence.TotalMinutes:F0} minutes.");
         Instruction instruction = _instruction[0];
-        _listening = Listen();
+        if (instruction.Head.Kind != MessageKind.Leave) _listening = Listen();
         return instruction;
+    }
+
+    /// <summary>Does what rank 0 says; what it was: Proceed only where the weights are here, or damaged.</summary>
+    private MessageKind Heed(Instruction instruction)
+    {
+        // Rank 0 has one step under way with each rank, but a rank that was away may find an older one first.
+        while (instruction.Head.Kind == MessageKind.Proceed && _listening.Test() && _instruction[0].Head.Kind is MessageKind.Proceed or MessageKind.End)
+            instruction = NextInstruction();
+        if (instruction.Head.Kind == MessageKind.End) return MessageKind.End;
+        if (instruction.Head.Kind != MessageKind.Proceed)
+        {
+            Answer(instruction);
+            return MessageKind.None;
+        }
+
+        _step = instruction.Head.Step;
+        _weightsDamaged = !_taker.Take(instruction, _hasSpoken);
+        _weightsArrived = Stopwatch.GetTimestamp();
+
+        // Where rank 0 has spoken again, these weights are not wanted any more.
+        return _weightsDamaged && _listening.Test() ? MessageKind.None : MessageKind.Proceed;
     }
 
     private void Answer(in Instruction instruction)

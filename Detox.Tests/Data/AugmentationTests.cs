@@ -117,7 +117,7 @@ internal sealed class AugmentationTests
                 Assert.That(Resolved(new() { Data = data }), Is.EqualTo(Augment.None), data);
         });
 
-        static Augment? Resolved(TrainOptions options) => options.Resolve(launchedRanks: null, cores: 2, localRanks: 1).Augment;
+        static Augment? Resolved(TrainOptions options) => options.Resolve(launchedRanks: null, cores: 2).Augment;
     }
 
     private static float[] Image(ImageShape shape) => [.. Enumerable.Range(0, shape.Length).Select(i => i + 0.5f)];

@@ -69,7 +69,7 @@ public sealed class FullDiskTests
         {
             Console.SetOut(output ?? said);
             Console.SetError(complained);
-            ExitCode code = TrainCommand.ExecuteInProcess(options.Resolve(launchedRanks: null, cores: 2, localRanks: 1));
+            ExitCode code = TrainCommand.ExecuteInProcess(options.Resolve(launchedRanks: null, cores: 2));
             return new Spoken(code, said.ToString(), complained.ToString());
         }
         finally

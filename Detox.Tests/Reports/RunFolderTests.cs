@@ -13,7 +13,7 @@ public sealed class RunFolderTests
 {
     private const string Result = "result.json";
     private static readonly string[] _logs = ["steps.jsonl", "evaluations.csv", "blame.csv"];
-    private static readonly TrainOptions _options = TrainInProcess.Small.Resolve(launchedRanks: null, cores: 2, localRanks: 1);
+    private static readonly TrainOptions _options = TrainInProcess.Small.Resolve(launchedRanks: null, cores: 2);
 
     [Test]
     public void AStepIsInTheFilesWhenItHasEnded()

@@ -128,7 +128,7 @@ public sealed class OptionTests
         Assert.That(error.Message, Does.Contain(path).And.Contain(line).And.Contain(what));
     }
 
-    private static TrainOptions Resolve(TrainOptions options) => options.Resolve(launchedRanks: null, cores: 2, localRanks: 1);
+    private static TrainOptions Resolve(TrainOptions options) => options.Resolve(launchedRanks: null, cores: 2);
 
     private static string File(string text)
     {

@@ -57,7 +57,7 @@ internal static class TrainInProcess
     public static RunFiles Run(TrainOptions options, ExitCode expected = ExitCode.Done)
     {
         string folder = Path.Combine(TestContext.CurrentContext.WorkDirectory, "runs", Guid.NewGuid().ToString("N"));
-        TrainOptions resolved = (options with { Out = folder, Name = "run" }).Resolve(launchedRanks: null, cores: 2, localRanks: 1);
+        TrainOptions resolved = (options with { Out = folder, Name = "run" }).Resolve(launchedRanks: null, cores: 2);
         Assert.That(resolved.Validate(), Is.Empty);
         Assert.That(TrainCommand.ExecuteInProcess(resolved), Is.EqualTo(expected));
         return new RunFiles(Path.Combine(folder, "run"));
