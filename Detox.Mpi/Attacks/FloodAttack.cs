@@ -15,8 +15,7 @@ public sealed class FloodAttack : ProtocolAttack
 
     internal override Request Send(Outgoing message, Head head, SeededRandom random)
     {
-        // A board is as long as the weights with their head, and so, nearly, is a vector.
-        if (_vector.Length == 0) _vector = new byte[Head.Bytes + (1 << 20)];
+        if (_vector.Length == 0) _vector = new byte[Head.Bytes + (PayloadLength * sizeof(float))];
         Request request = message.Pass();
         if (head.Kind != MessageKind.Ballot) return request;
         Head vector = new() { Step = head.Step, Kind = MessageKind.Vector, Length = _vector.Length - Head.Bytes };

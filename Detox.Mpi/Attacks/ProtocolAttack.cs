@@ -24,14 +24,18 @@ public abstract class ProtocolAttack : Attack
     }
 
     /// <summary>The communicator of a rank's worker under this attack.</summary>
-    internal Communicator Decorate(Communicator world, Placement placement, ulong seed)
+    /// <param name="payloadLength">Floats of a vector.</param>
+    internal Communicator Decorate(Communicator world, Placement placement, ulong seed, int payloadLength)
     {
         Moves = placement.Moves;
+        PayloadLength = payloadLength;
         return new ByzantineCommunicator(world, new Tamperer(this, world, placement, seed));
     }
 
     /// <summary>Whether other ranks attack in every step.</summary>
     private protected bool Moves { get; private set; }
+
+    private protected int PayloadLength { get; private set; }
 
     /// <summary>The message with another head.</summary>
     private protected static byte[] WithHead(Outgoing message, Head head)

@@ -5,13 +5,14 @@ using Detox.Mpi.Messaging;
 namespace Detox.Mpi.Training;
 
 /// <summary>What rank 0 knows of one rank, and what it may expect from it now.</summary>
-/// <remarks>A rank has at most one step under way: it owes a ballot for the last step that it was let to, and is let to no other one before
-/// that ballot has come. So a rank that is late, stopped or dead costs rank 0 one message, and what comes too much, too long, for another
-/// step or unasked is known as such.</remarks>
+/// <remarks>A rank has one step under way: it owes a ballot for the step that it was let to, and is let to no other one before that ballot has
+/// come. Only where its answer may have been lost a few more steps are offered to it. So a rank that is late, stopped or dead costs rank 0
+/// a few messages, and what comes too much, too long, for another step or unasked is known as such.</remarks>
 internal sealed class Conversation(Communicator world, int rank, int group, string host)
 {
     private readonly Head[] _head = new Head[1];
     private readonly Outbox<Instruction> _outbox = new(world, rank, Tag.FromServer);
+    private readonly List<(long Step, Ballot? Majority)> _owed = [];
     private byte[] _answer = [];
     private Request? _receiving;
     private long _bytes;
@@ -32,11 +33,14 @@ internal sealed class Conversation(Communicator world, int rank, int group, stri
 
     public string Host { get; } = host;
 
-    /// <summary>The step whose ballot this rank owes; negative where it owes none.</summary>
-    public long Owes { get; set; } = -1;
+    /// <summary>Whether this rank owes a ballot.</summary>
+    public bool Owes => _owed.Count > 0;
 
-    /// <summary>What its group's majority was in the step that it still owes, for a ballot that comes too late; null where there was none.</summary>
-    public Ballot? OwedMajority { get; set; }
+    /// <summary>The last step that it was let to and has not voted in.</summary>
+    public long NewestOwed => _owed.Count > 0 ? _owed[^1].Step : -1;
+
+    /// <summary>Since when it owes a ballot, by the stopwatch.</summary>
+    public long OwesSince { get; private set; }
 
     /// <summary>It has said nothing for too long, and is not waited for.</summary>
     public bool IsAbsent { get; set; }
@@ -92,6 +96,47 @@ internal sealed class Conversation(Communicator world, int rank, int group, stri
 
     /// <summary>What follows the head in an answer.</summary>
     public ReadOnlySpan<byte> Body => _answer.AsSpan(Head.Bytes, (int)_bytes - Head.Bytes);
+
+    public bool OwesBallotOf(long step)
+    {
+        foreach ((long owed, _) in _owed)
+            if (owed == step) return true;
+        return false;
+    }
+
+    /// <summary>Whether it is let to a step when that begins: where it owes nothing, or is absent and was not offered many yet.</summary>
+    public bool MayProceed(long step) => !Owes || (IsAbsent && MayBeOffered(step));
+
+    /// <summary>Whether one more step may be offered to a rank whose answers may have been lost.</summary>
+    public bool MayBeOffered(long step)
+    {
+        const int most = 4;
+        return _owed.Count < most && NewestOwed != step;
+    }
+
+    /// <summary>It was let to a step.</summary>
+    public void Owe(long step)
+    {
+        if (!Owes) OwesSince = System.Diagnostics.Stopwatch.GetTimestamp();
+        _owed.Add((step, null));
+    }
+
+    /// <summary>What its group's majority was in a step that it still owes, for a ballot that comes too late.</summary>
+    public void Remember(long step, Ballot majority)
+    {
+        for (int i = 0; i < _owed.Count; i++)
+            if (_owed[i].Step == step) _owed[i] = (step, majority);
+    }
+
+    /// <summary>It has voted in a step, and so will not in an older one; the majority of that step where it is over.</summary>
+    public Ballot? Pay(long step)
+    {
+        Ballot? majority = null;
+        foreach ((long owed, Ballot? groups) in _owed)
+            if (owed == step) majority = groups;
+        _owed.RemoveAll(owed => owed.Step <= step);
+        return majority;
+    }
 
     /// <summary>Whether it is asked last, for it has lately left a question unanswered.</summary>
     public bool LeavesQuestions(long step)

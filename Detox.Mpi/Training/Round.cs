@@ -71,7 +71,8 @@ internal sealed class Round
     /// <summary>Called with a rank that asks rank 0 for the weights of the step that it owes.</summary>
     public Action<Conversation, HeadFlags> WeightsWanted { get; set; } = static (_, _) => { };
 
-    /// <summary>Called with a rank that has answered for an older step, while this one still wants its ballot.</summary>
+    /// <summary>Called with a rank that may be let to this step although it was not when the step began: it has answered for an older one, or its
+    /// answer for that may have been lost.</summary>
     public Action<Conversation> LetProceed { get; set; } = static _ => { };
 
     /// <summary>6 and 7. Returns when every group is decided, and, with --wait all, every rank that is there has voted.</summary>
@@ -141,12 +142,17 @@ internal sealed class Round
     }
 
     /// <summary>Whether a rank that is there still owes this step's ballot.</summary>
-    private bool IsAwaited(Conversation rank) => !rank.IsAbsent && (rank.Owes == _step || (rank.Asked == MessageKind.Recompute && rank.AskedInStep == _step));
+    private bool IsAwaited(Conversation rank) => !rank.IsAbsent && (rank.OwesBallotOf(_step) || (rank.Asked == MessageKind.Recompute && rank.AskedInStep == _step));
+
+    /// <summary>Whether a rank's ballot may still come: it may owe an older step first, and be let to this one then.</summary>
+    private bool MayVote(Conversation rank)
+        => IsAwaited(rank) || (!rank.IsAbsent && rank.Ballot is null && Stopwatch.GetTimestamp() <= _deadline);
 
     private TimeSpan UntilNextDeadline()
     {
         long now = Stopwatch.GetTimestamp(), next = long.MaxValue;
         if (_deadline > now) next = _deadline;
+        if (_start + Ticks(_patience.Answer) is var again && again > now) next = Math.Min(next, again);
         foreach (GroupRound round in _rounds)
             if (round.State == GroupState.Fetching && round.Source >= 0) next = Math.Min(next, round.SourceSince + Ticks(_patience.Answer));
         if (_dissenters.Deadline(_patience.Answer) is { } answers) next = Math.Min(next, answers);
@@ -217,7 +223,7 @@ internal sealed class Round
                 break;
             case MessageKind.Leaves or MessageKind.Leaf when isWhole && rank.Asked != MessageKind.None && head.Step == rank.AskedInStep && TakeAnswer(rank, head):
                 break;
-            case MessageKind.WeightsWanted when isWhole && head.Length == 0 && head.Step == rank.Owes && !rank.HasWeightsFromHere:
+            case MessageKind.WeightsWanted when isWhole && head.Length == 0 && rank.OwesBallotOf(head.Step) && !rank.HasWeightsFromHere:
                 rank.HasWeightsFromHere = true;
                 rank.IsAbsent = false;
                 WeightsWanted(rank, head.Flags);
@@ -233,7 +239,7 @@ internal sealed class Round
     }
 
     private bool IsVote(Conversation rank, in Head head) => (head.Flags & HeadFlags.Again) == 0
-        ? rank.Owes >= 0 && head.Step == rank.Owes
+        ? rank.OwesBallotOf(head.Step)
         : rank.Asked == MessageKind.Recompute && head.Step == rank.AskedInStep;
 
     /// <summary>An answer that comes after its step has no one left to tell of it, and is none the worse for that.</summary>
@@ -248,12 +254,13 @@ internal sealed class Round
     {
         Settle(rank, head.Step);
         bool again = (head.Flags & HeadFlags.Again) != 0;
+        Ballot? majority = null;
         if (again) rank.Answered();
-        else rank.Owes = -1;
+        else majority = rank.Pay(head.Step);
         rank.IsAbsent = false;
         if (head.Step != _step)
         {
-            if (!again) TakeLateBallot(rank, head);
+            if (!again) TakeLateBallot(rank, head, majority);
             return;
         }
 
@@ -267,9 +274,9 @@ internal sealed class Round
     }
 
     /// <summary>A ballot of a step that is over is compared all the same; the rank takes up this step if its group wants it.</summary>
-    private void TakeLateBallot(Conversation rank, in Head head)
+    private void TakeLateBallot(Conversation rank, in Head head, Ballot? groups)
     {
-        if (rank.OwedMajority is { } majority && head.Ballot != majority && (head.Flags & HeadFlags.WeightsDamaged) == 0)
+        if (groups is { } majority && head.Ballot != majority && (head.Flags & HeadFlags.WeightsDamaged) == 0)
             _record.Add(new Blame(head.Step, rank.Rank, rank.Group, Fault.Dissent));
         if ((head.Flags & HeadFlags.VectorFollows) != 0) rank.Expect(head.Step);
         if (WaitsForAll || _rounds[rank.Group].State == GroupState.Voting) LetProceed(rank);
@@ -320,9 +327,9 @@ internal sealed class Round
         rank.WasRefused = true;
         _dissenters.GiveUp(rank);
         rank.Answered();
-        if (rank.Owes < 0) return;
-        bool isThisStep = rank.Owes == _step;
-        rank.Owes = -1;
+        if (!rank.Owes) return;
+        bool isThisStep = rank.OwesBallotOf(_step);
+        rank.Pay(rank.NewestOwed);
         if (isThisStep) rank.Ballot = Ballot.Invalid;
         else if (WaitsForAll || _rounds[rank.Group].State == GroupState.Voting) LetProceed(rank);
     }
@@ -362,11 +369,12 @@ internal sealed class Round
         {
             Conversation rank = _ranks[members[i]];
             ballots[i] = rank.Ballot ?? Ballot.Invalid;
-            isAwaited |= IsAwaited(rank);
+            isAwaited |= MayVote(rank);
             anyMissing |= rank.Ballot is null;
         }
 
         int winner = Vote.Majority(ballots);
+        if (winner < 0 && Stopwatch.GetElapsedTime(_start) > _patience.Answer) OfferAgain(members);
         if (winner >= 0)
         {
             round.Majority = ballots[winner];
@@ -384,6 +392,13 @@ internal sealed class Round
         {
             Void(round, byTime: anyMissing);
         }
+    }
+
+    /// <summary>A group that is short of ballots takes those of ranks that owe an older step too.</summary>
+    private void OfferAgain(ReadOnlySpan<int> members)
+    {
+        foreach (int member in members)
+            if (_ranks[member].Ballot is null && !_ranks[member].OwesBallotOf(_step)) LetProceed(_ranks[member]);
     }
 
     private void Void(GroupRound round, bool byTime)
@@ -444,11 +459,23 @@ internal sealed class Round
         {
             if (next.VectorsDue == 0) next.Ask(MessageKind.SendVector, _step);
             (round.Source, round.SourceSince) = (next.Rank, now);
+            return;
         }
-        else if (now > Math.Max(_deadline, round.SourceSince + Ticks(_patience.Whole)))
+
+        // Everybody who has this ballot was asked. Wait for who may still send, or vote.
+        bool isDue = false, isExpected = false, isAwaited = false, anyMissing = false;
+        foreach (int member in _groups.Members(round.Group))
         {
-            Void(round, byTime: true);
+            Conversation rank = _ranks[member];
+            isAwaited |= MayVote(rank);
+            anyMissing |= rank.Ballot is null;
+            if (rank.Ballot != round.Majority || rank.VectorsDue == 0) continue;
+            isDue = true;
+            isExpected |= !rank.LeavesQuestions(_step);
         }
+
+        bool isLate = now > Math.Max(_deadline, round.SourceSince + Ticks(_patience.Whole));
+        if (isLate || !(isExpected || isAwaited)) Void(round, byTime: isDue || anyMissing);
     }
 
     private int Preference(Conversation rank) => (rank.LeavesQuestions(_step) ? 2 : 0) + (rank.VectorsDue > 0 ? 0 : 1);
@@ -466,16 +493,28 @@ internal sealed class Round
     private void Expire()
     {
         foreach (Conversation rank in _ranks)
+            if (IsAwaited(rank) || (rank.Owes && !rank.IsAbsent)) MarkAbsent(rank, Stopwatch.GetElapsedTime(_start));
+    }
+
+    /// <summary>Where steps do not wait for all, a rank may owe a ballot for many steps, and is absent once it does so for too long.</summary>
+    private void MarkOverdue()
+    {
+        foreach (Conversation rank in _ranks)
         {
-            if (!IsAwaited(rank)) continue;
-            rank.IsAbsent = true;
-            _record.Add(new Blame(_step, rank.Rank, rank.Group, Fault.Absent));
-            if (rank.WasNamedAbsent) continue;
-            rank.WasNamedAbsent = true;
-            _record.Notices.Add(string.Create(
-                CultureInfo.InvariantCulture,
-                $"rank {rank.Rank} on {rank.Host} has said nothing for {Stopwatch.GetElapsedTime(_start).TotalSeconds:F1} s in step {_step}; the run goes on without it."));
+            TimeSpan owing = rank.Owes ? Stopwatch.GetElapsedTime(rank.OwesSince) : TimeSpan.Zero;
+            if (!rank.IsAbsent && owing > _patience.Whole) MarkAbsent(rank, owing);
         }
+    }
+
+    private void MarkAbsent(Conversation rank, TimeSpan silence)
+    {
+        rank.IsAbsent = true;
+        _record.Add(new Blame(_step, rank.Rank, rank.Group, Fault.Absent));
+        if (rank.WasNamedAbsent) return;
+        rank.WasNamedAbsent = true;
+        _record.Notices.Add(string.Create(
+            CultureInfo.InvariantCulture,
+            $"rank {rank.Rank} on {rank.Host} has said nothing for {silence.TotalSeconds:F1} s in step {_step}; the run goes on without it."));
     }
 
     private void Close()
@@ -491,7 +530,9 @@ internal sealed class Round
         foreach (Conversation rank in _ranks)
         {
             if (rank.Ballot is null) _record.Missing.Add(rank.Rank);
-            if (rank.Owes == _step) rank.OwedMajority = _rounds[rank.Group].State == GroupState.Verified ? _rounds[rank.Group].Majority : null;
+            if (_rounds[rank.Group].State == GroupState.Verified) rank.Remember(_step, _rounds[rank.Group].Majority);
         }
+
+        if (!WaitsForAll) MarkOverdue();
     }
 }

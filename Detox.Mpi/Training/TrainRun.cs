@@ -46,9 +46,6 @@ internal sealed class TrainRun : IDisposable
         _attack = Attack.Parse(options.Attack);
         _placement = Placement.Create(options.Placement, _groups, options.Byzantine!.Value, seed);
 
-        // What a rank's worker sends passes through its attack; what rank 0 sends as the server does not.
-        _own = _attack is ProtocolAttack protocol ? protocol.Decorate(world, _placement, seed) : world;
-
         // In one process the shared gradients are computed where --device says, and the ranks only vote on them.
         int localRank = world.Nodes.Take(world.Rank).Count(node => node == world.Nodes[world.Rank]);
         _device = Own(shared is null ? DeviceChoice.Open(options.Device, options.Threads!.Value, world.Rank, localRank) : new CpuDevice(1));
@@ -56,6 +53,9 @@ internal sealed class TrainRun : IDisposable
         _gradients = shared?.Gradients.ForRank() ?? new NetworkGradient(own!, Own(CreateFeed(options, _data)));
         _layout = own ?? shared!.Layout;
         _weights = Own(new ModelWeights(_device, _layout.StateLength));
+
+        // What a rank's worker sends passes through its attack; what rank 0 sends as the server does not.
+        _own = _attack is ProtocolAttack protocol ? protocol.Decorate(world, _placement, seed, _layout.PayloadLength) : world;
     }
 
     /// <summary>Sets up and trains; the exit code is every rank's.</summary>

@@ -60,24 +60,24 @@ internal sealed class WeightsPublisher(
 
         // Whoever passes weights on is told first.
         foreach (Conversation rank in ranks)
-            if (rank.Owes < 0 && _relays.Contains(rank.Rank)) Tell(rank);
+            if (rank.MayProceed(Step) && _relays.Contains(rank.Rank)) Tell(rank);
         foreach (Conversation rank in ranks)
-            if (rank.Owes < 0) Tell(rank);
+            if (rank.MayProceed(Step)) Tell(rank);
     }
 
     /// <summary>Lets one rank proceed that comes late: with weights from here.</summary>
     public void LetProceed(Conversation rank)
     {
-        if (rank.Owes < 0) Tell(rank, alone: true);
+        if (rank.MayBeOffered(Step)) Tell(rank, alone: true);
     }
 
     /// <summary>A rank got no weights, or others than promised.</summary>
     public void Hear(Conversation rank, HeadFlags flags)
     {
-        if (rank.Owes != Step)
+        if (rank.NewestOwed != Step)
         {
             // It was away for more than a step: those weights are gone, and nobody wants what it would compute with them.
-            rank.Owes = -1;
+            rank.Pay(rank.NewestOwed);
             Tell(rank, alone: true);
             return;
         }
@@ -108,7 +108,7 @@ internal sealed class WeightsPublisher(
     }
 
     private bool IsRelay(Conversation rank)
-        => reach[rank.Rank].Leader == rank.Rank && world.Nodes[rank.Rank] != world.Nodes[0] && rank.Owes < 0 && !rank.IsAbsent && !_isDistrusted[rank.Rank];
+        => reach[rank.Rank].Leader == rank.Rank && world.Nodes[rank.Rank] != world.Nodes[0] && !rank.Owes && !rank.IsAbsent && !_isDistrusted[rank.Rank];
 
     private void Tell(Conversation rank, bool alone = false)
     {
@@ -122,8 +122,7 @@ internal sealed class WeightsPublisher(
         proceed.Carrier = place > 0 ? _relays[Parent(place)] : alone ? 0 : CarrierOf(rank.Rank);
         if (place > 0) AddChildren(ref proceed, place);
         if (!rank.TrySay(proceed)) return;
-        rank.Owes = Step;
-        rank.OwedMajority = null;
+        rank.Owe(Step);
         rank.HasWeightsFromHere = false;
         rank.Carrier = proceed.Carrier;
 

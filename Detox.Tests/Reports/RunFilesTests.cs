@@ -13,7 +13,7 @@ namespace Detox.Tests.Reports;
 public sealed class RunFilesTests
 {
     private const int Payload = (784 * 10) + 10 + 1;
-    private static readonly string[] _phases = ["compute", "attack", "ballot_and_vote", "transfer", "aggregate", "broadcast"];
+    private static readonly string[] _phases = ["compute", "attack", "vote", "aggregate", "broadcast"];
 
     /// <summary>Softmax regression whose losses a test can find by itself.</summary>
     private static readonly TrainOptions _plain = TrainInProcess.Small with { Across = "mean", Steps = 7, EvaluateEvery = 3, LearningRate = 0.05f };
@@ -53,7 +53,7 @@ public sealed class RunFilesTests
     {
         TrainOptions options = TrainInProcess.Small with { Attack = "nan", Byzantine = 9, EvaluateEvery = 1 };
         RunFiles run = TrainInProcess.Run(options);
-        SoftmaxReplay replay = new(options.Resolve(null, 2, 1));
+        SoftmaxReplay replay = new(options.Resolve(null, 2));
         Assert.That(run.Weights, Is.EqualTo(Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(replay.Initial.AsSpan())))));
         Score score = replay.Evaluate();
         Assert.That(Evaluations(run), Has.Count.EqualTo(options.Steps));
@@ -246,7 +246,7 @@ public sealed class RunFilesTests
         TrainOptions options = _attacked with { Schedule = "step(every=3,factor=0.5)", WarmUp = 1, WeightDecay = 1e-4f, Steps = 5, Threads = 1 };
         RunFiles run = TrainInProcess.Run(options);
         TrainOptions read = ConfigFile.Apply(new TrainOptions(), Path.Combine(run.Folder, "config.toml"));
-        Assert.That(read, Is.EqualTo((options with { Out = Path.GetDirectoryName(run.Folder)!, Name = "run" }).Resolve(null, 2, 1)));
+        Assert.That(read, Is.EqualTo((options with { Out = Path.GetDirectoryName(run.Folder)!, Name = "run" }).Resolve(null, 2)));
         Assert.That(TrainInProcess.Run(read).Weights, Is.EqualTo(run.Weights));
     }
 
