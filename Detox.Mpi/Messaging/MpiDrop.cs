@@ -15,11 +15,11 @@ internal sealed class MpiDrop(MpiProcess process, nint request, Action ring) : R
     public override bool Test()
     {
         if (_done) return true;
-        if (!process.Library.Test(ref _request, out _, out _)) return false;
+        _done = process.Library.Test(ref _request, out _, out _);
 
-        // Its sender may wait for that.
+        // Its sender may wait for that, and a long message needs it awake.
         ring();
-        return _done = true;
+        return _done;
     }
 
     private protected override DetoxException TooLong() => throw new InvalidOperationException("nothing is too long to be dropped");

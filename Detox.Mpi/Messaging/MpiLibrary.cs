@@ -318,7 +318,11 @@ internal sealed unsafe class MpiLibrary
         int found = 0;
         int count = 0;
         (sender, bytes) = (-1, 0);
-        Check(_iprobe(source < 0 ? _anySource : source, tag, communicator, &found, status), "MPI_Iprobe");
+
+        // Open MPI looks at what has come before and only then for what comes: the second call sees that.
+        int looks = Family == MpiFamily.OpenMpi ? 2 : 1;
+        for (int look = 0; look < looks && found == 0; look++)
+            Check(_iprobe(source < 0 ? _anySource : source, tag, communicator, &found, status), "MPI_Iprobe");
         if (found == 0) return false;
         Check(_getCount(status, _byte, &count), "MPI_Get_count");
         sender = *(int*)(status + _sourceAt);

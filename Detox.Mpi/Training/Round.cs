@@ -190,7 +190,8 @@ internal sealed class Round
 
     private void StartToReceive(Conversation rank, long bytes)
     {
-        bool isVector = bytes == Head.Bytes + _payloadBytes && rank.VectorsDue > 0 && rank.AskedInStep == _step && Wants(_rounds[rank.Group]);
+        // One that its group no longer wants is received too: to drop it would need its sender awake.
+        bool isVector = bytes == Head.Bytes + _payloadBytes && rank.VectorsDue > 0;
         VectorSlot? slot = isVector ? _slots.TryTake() : null;
         int answerBytes = rank.Asked is MessageKind.SendLeaves or MessageKind.SendLeaf ? _dissenters.AnswerBytes : _ends ? ByeBytes : 0;
         rank.Receive(bytes, slot, Head.Bytes + answerBytes);
