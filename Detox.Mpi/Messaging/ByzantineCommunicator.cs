@@ -79,6 +79,8 @@ internal sealed class ByzantineCommunicator(Communicator inner, ITamperer tamper
 
     public override int NodeCores => inner.NodeCores;
 
+    public override bool IsCrowded => inner.IsCrowded;
+
     public IReadOnlyList<Boards> Boards => _boards;
 
     public bool IsOwnProcess => inner is MpiCommunicator && Rank != 0;

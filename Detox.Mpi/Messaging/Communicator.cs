@@ -104,6 +104,9 @@ public abstract class Communicator : IDisposable
     /// <summary>The cores that all ranks of this node may run on.</summary>
     public abstract int NodeCores { get; }
 
+    /// <summary>Whether this node has more ranks than cores.</summary>
+    public virtual bool IsCrowded => false;
+
     /// <summary>Collective: gives some ranks memory that the ranks of their nodes read, and only they themselves write.</summary>
     /// <param name="bytes">Of each board.</param>
     /// <param name="writes">Whether this rank has a board.</param>

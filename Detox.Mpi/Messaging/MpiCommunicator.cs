@@ -42,6 +42,8 @@ internal sealed unsafe class MpiCommunicator : Communicator
 
     public override int NodeCores => Process.Cores.Node;
 
+    public override bool IsCrowded => Process.Window is { } window && window.Size > NodeCores;
+
     internal MpiProcess Process { get; }
 
     private protected override Doorbell Bell => Process.Bell;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Detox.Gpu.Digests;
 using Detox.Mpi.Messaging;
@@ -5,14 +6,14 @@ using Detox.Mpi.Messaging;
 namespace Detox.Mpi.Training;
 
 /// <summary>What rank 0 knows of one rank, and what it may expect from it now.</summary>
-/// <remarks>A rank has one step under way: it owes a ballot for the step that it was let to, and is let to no other one before that ballot has
-/// come. Only where its answer may have been lost a few more steps are offered to it. So a rank that is late, stopped or dead costs rank 0
+/// <remarks>A rank owes a ballot for each step that it was let to, until it has voted in that or a later one, and may owe a few at a time: so it learns that
+/// a step is over, and may answer although an answer was lost. So a rank that is late, stopped or dead costs rank 0
 /// a few messages, and what comes too much, too long, for another step or unasked is known as such.</remarks>
 internal sealed class Conversation(Communicator world, int rank, int group, string host)
 {
     private readonly Head[] _head = new Head[1];
     private readonly Outbox<Instruction> _outbox = new(world, rank, Tag.FromServer);
-    private readonly List<(long Step, Ballot? Majority)> _owed = [];
+    private readonly List<Debt> _owed = [];
     private byte[] _answer = [];
     private Request? _receiving;
     private long _bytes;
@@ -39,9 +40,6 @@ internal sealed class Conversation(Communicator world, int rank, int group, stri
     /// <summary>The last step that it was let to and has not voted in.</summary>
     public long NewestOwed => _owed.Count > 0 ? _owed[^1].Step : -1;
 
-    /// <summary>Since when it owes a ballot, by the stopwatch.</summary>
-    public long OwesSince { get; private set; }
-
     /// <summary>It has said nothing for too long, and is not waited for.</summary>
     public bool IsAbsent { get; set; }
 
@@ -67,6 +65,12 @@ internal sealed class Conversation(Communicator world, int rank, int group, stri
 
     /// <summary>Whether what it sent in place of its ballot was none.</summary>
     public bool WasRefused { get; set; }
+
+    /// <summary>Whether the others of its group suffice for a majority of this step, as long as they answer.</summary>
+    public bool IsSpare { get; set; }
+
+    /// <summary>The last step in which its ballot was not its group's, or was none.</summary>
+    public long DissentedIn { get; set; } = long.MinValue;
 
     /// <summary>Steps in which its ballot was not its group's.</summary>
     public int Dissents { get; set; }
@@ -97,52 +101,56 @@ internal sealed class Conversation(Communicator world, int rank, int group, stri
     /// <summary>What follows the head in an answer.</summary>
     public ReadOnlySpan<byte> Body => _answer.AsSpan(Head.Bytes, (int)_bytes - Head.Bytes);
 
-    public bool OwesBallotOf(long step)
-    {
-        foreach ((long owed, _) in _owed)
-            if (owed == step) return true;
-        return false;
-    }
+    /// <summary>Whether it may be expected to answer soon: it owes nothing but what it was free to leave.</summary>
+    public bool IsHere => !IsAbsent && _owed.TrueForAll(owed => owed.IsSpare);
 
-    /// <summary>Whether it is let to a step when that begins: where it owes nothing, or is absent and was not offered many yet.</summary>
-    public bool MayProceed(long step) => !Owes || (IsAbsent && MayBeOffered(step));
-
-    /// <summary>Whether one more step may be offered to a rank whose answers may have been lost.</summary>
-    public bool MayBeOffered(long step)
-    {
-        const int most = 4;
-        return _owed.Count < most && NewestOwed != step;
-    }
-
-    /// <summary>It was let to a step.</summary>
-    public void Owe(long step)
-    {
-        if (!Owes) OwesSince = System.Diagnostics.Stopwatch.GetTimestamp();
-        _owed.Add((step, null));
-    }
-
-    /// <summary>What its group's majority was in a step that it still owes, for a ballot that comes too late.</summary>
-    public void Remember(long step, Ballot majority)
-    {
-        for (int i = 0; i < _owed.Count; i++)
-            if (_owed[i].Step == step) _owed[i] = (step, majority);
-    }
-
-    /// <summary>It has voted in a step, and so will not in an older one; the majority of that step where it is over.</summary>
-    public Ballot? Pay(long step)
-    {
-        Ballot? majority = null;
-        foreach ((long owed, Ballot? groups) in _owed)
-            if (owed == step) majority = groups;
-        _owed.RemoveAll(owed => owed.Step <= step);
-        return majority;
-    }
+    /// <summary>The last step in which it dissented, or left a question unanswered.</summary>
+    public long ErredIn => Math.Max(LeftQuestionIn, DissentedIn);
 
     /// <summary>Whether it is asked last, for it has lately left a question unanswered.</summary>
     public bool LeavesQuestions(long step)
     {
         const int remembered = 64;
-        return step - LeftQuestionIn < remembered && LeftQuestionIn >= 0;
+        return LeftQuestionIn >= 0 && step - LeftQuestionIn < remembered;
+    }
+
+    public bool OwesBallotOf(long step) => _owed.Exists(owed => owed.Step == step);
+
+    /// <summary>How long it has owed a ballot that it was not free to leave.</summary>
+    public TimeSpan Overdue => _owed.Find(owed => !owed.IsSpare) is { } first ? Stopwatch.GetElapsedTime(first.Since) : TimeSpan.Zero;
+
+    /// <summary>Whether it is let to a step when that begins: one that still owes others hears that they are over.</summary>
+    public bool MayProceed(long step) => !Owes || MayBeOffered(step);
+
+    /// <summary>Whether one more step may be offered to a rank whose answers may have been lost.</summary>
+    public bool MayBeOffered(long step)
+    {
+        const int most = 4, mostWithSpare = 16;
+        return NewestOwed != step && _owed.Count < mostWithSpare && _owed.Count(owed => !owed.IsSpare) < most;
+    }
+
+    /// <summary>It was let to a step.</summary>
+    public void Owe(long step) => _owed.Add(new Debt { Step = step, IsSpare = IsSpare, Since = Stopwatch.GetTimestamp() });
+
+    /// <summary>It is not free to leave the step any more.</summary>
+    public void Call()
+    {
+        IsSpare = false;
+        if (Owes) _owed[^1].IsSpare = false;
+    }
+
+    /// <summary>What its group's majority was in a step that it still owes, for a ballot that comes too late.</summary>
+    public void Remember(long step, Ballot majority)
+    {
+        if (_owed.Find(owed => owed.Step == step) is { } owed) owed.Majority = majority;
+    }
+
+    /// <summary>It has voted in a step, and so will not in an older one; the majority of that step where it is over.</summary>
+    public Ballot? Pay(long step)
+    {
+        Ballot? majority = _owed.Find(owed => owed.Step == step)?.Majority;
+        _owed.RemoveAll(owed => owed.Step <= step);
+        return majority;
     }
 
     /// <summary>Sends an instruction; false where the rank takes none.</summary>
@@ -210,5 +218,17 @@ internal sealed class Conversation(Communicator world, int rank, int group, stri
         VectorSlot slot = Slot!;
         Slot = null;
         return slot;
+    }
+
+    /// <summary>A step that the rank was let to and has not voted in.</summary>
+    private sealed class Debt
+    {
+        public required long Step { get; init; }
+
+        public required long Since { get; init; }
+
+        public required bool IsSpare { get; set; }
+
+        public Ballot? Majority { get; set; }
     }
 }

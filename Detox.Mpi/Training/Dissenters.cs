@@ -25,6 +25,7 @@ internal sealed class Dissenters(BallotTree tree, StepRecord record)
         if (_cases.Exists(known => known.Rank == rank)) return;
         Case dissent = new(rank, round);
         _cases.Add(dissent);
+        rank.DissentedIn = record.Step;
         int count = ++rank.Dissents;
         if (rank.LeavesQuestions(record.Step) || (count > AlwaysAsked && !BitOperations.IsPow2(count))) return;
         Ask(dissent, MessageKind.SendLeaves, 0);

@@ -95,6 +95,9 @@ internal enum HeadFlags
 
     /// <summary>The ballot is of a part that was computed once more.</summary>
     Again = 8,
+
+    /// <summary>Others of the group suffice as long as they answer: a rank that shares its core leaves it to them for <see cref="Instruction.HoldSeconds"/>.</summary>
+    Spare = 16,
 }
 
 /// <summary>The first 64 bytes of every message.</summary>
@@ -147,6 +150,9 @@ internal unsafe struct Instruction
 
     /// <summary>Seconds after which a rank that got no weights asks rank 0 for them.</summary>
     public float PatienceSeconds;
+
+    /// <summary>How long a spare rank holds back.</summary>
+    public float HoldSeconds;
 
     /// <summary>How many ranks this one passes the weights to.</summary>
     public int ChildCount;

@@ -34,6 +34,7 @@ internal sealed class Round
     private long _deadline;
     private double _computing;
     private double _attack;
+    private bool _isOpen;
     private bool _ends;
     private long _peak;
     private long _devicePeak;
@@ -75,6 +76,31 @@ internal sealed class Round
     /// answer for that may have been lost.</summary>
     public Action<Conversation> LetProceed { get; set; } = static _ => { };
 
+    /// <summary>Called with a spare rank whose ballot is wanted after all.</summary>
+    public Action<Conversation> Hurry { get; set; } = static _ => { };
+
+    /// <summary>Where majorities suffice: as many ranks of each group as make one are to compute a step first. Those that erred least lately, and
+    /// among equals other ones in each step, so that all are compared in turn.</summary>
+    public void ChooseSpares(long step)
+    {
+        foreach (GroupRound round in _rounds)
+        {
+            ReadOnlySpan<int> members = _groups.Members(round.Group);
+            foreach (int member in members) _ranks[member].IsSpare = !WaitsForAll;
+            for (int chosen = 0; chosen < _groups.Majority && !WaitsForAll; chosen++)
+            {
+                Conversation? best = null;
+                for (int i = 0; i < members.Length; i++)
+                {
+                    Conversation rank = _ranks[members[(int)((i + step) % members.Length)]];
+                    if (rank.IsSpare && rank.IsHere && (best is null || rank.ErredIn < best.ErredIn)) best = rank;
+                }
+
+                if (best is not null) best.IsSpare = false;
+            }
+        }
+    }
+
     /// <summary>6 and 7. Returns when every group is decided, and, with --wait all, every rank that is there has voted.</summary>
     public void Run(long step)
     {
@@ -91,6 +117,7 @@ internal sealed class Round
         }
 
         _dissenters.Clear();
+        _isOpen = true;
         while (!_world.Await(_look, UntilNextDeadline()))
         {
             // Each look sees for itself which deadlines have come.
@@ -246,7 +273,7 @@ internal sealed class Round
     /// <summary>An answer that comes after its step has no one left to tell of it, and is none the worse for that.</summary>
     private bool TakeAnswer(Conversation rank, in Head head)
     {
-        if (head.Step == _step) return _dissenters.Take(rank, head.Kind);
+        if (_isOpen && head.Step == _step) return _dissenters.Take(rank, head.Kind);
         rank.Answered();
         return true;
     }
@@ -326,6 +353,7 @@ internal sealed class Round
 
         if (rank.Asked == MessageKind.Recompute) rank.Ballot = Ballot.Invalid;
         rank.WasRefused = true;
+        rank.DissentedIn = _step;
         _dissenters.GiveUp(rank);
         rank.Answered();
         if (!rank.Owes) return;
@@ -375,6 +403,7 @@ internal sealed class Round
         }
 
         int winner = Vote.Majority(ballots);
+        if (winner < 0) CallSpares(members, ballots);
         if (winner < 0 && Stopwatch.GetElapsedTime(_start) > _patience.Answer) OfferAgain(members);
         if (winner >= 0)
         {
@@ -392,6 +421,26 @@ internal sealed class Round
         else if (!isAwaited)
         {
             Void(round, byTime: anyMissing);
+        }
+    }
+
+    /// <summary>Where those that were to compute first cannot make a majority any more, the spare ranks are called at once.</summary>
+    private void CallSpares(ReadOnlySpan<int> members, ReadOnlySpan<Ballot> ballots)
+    {
+        int most = 0, coming = 0, spares = 0;
+        for (int i = 0; i < members.Length; i++)
+        {
+            Conversation rank = _ranks[members[i]];
+            if (rank.IsSpare) spares++;
+            else if (rank.Ballot is null && MayVote(rank)) coming++;
+            if (!ballots[i].IsInvalid) most = Math.Max(most, ballots.Count(ballots[i]));
+        }
+
+        if (spares == 0 || most + coming >= _groups.Majority) return;
+        foreach (int member in members)
+        {
+            if (!_ranks[member].IsSpare || _ranks[member].Ballot is not null) continue;
+            Hurry(_ranks[member]);
         }
     }
 
@@ -502,8 +551,7 @@ internal sealed class Round
     {
         foreach (Conversation rank in _ranks)
         {
-            TimeSpan owing = rank.Owes ? Stopwatch.GetElapsedTime(rank.OwesSince) : TimeSpan.Zero;
-            if (!rank.IsAbsent && owing > _patience.Whole) MarkAbsent(rank, owing);
+            if (!rank.IsAbsent && rank.Overdue > _patience.Whole) MarkAbsent(rank, rank.Overdue);
         }
     }
 
@@ -520,6 +568,7 @@ internal sealed class Round
 
     private void Close()
     {
+        _isOpen = false;
         foreach (GroupRound round in _rounds)
         {
             if (round.State == GroupState.Void) _record.Voids.Add(round.Group);

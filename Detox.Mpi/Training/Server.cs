@@ -81,6 +81,7 @@ internal sealed class Server : IDisposable
         _publisher = new WeightsPublisher(world, _weights, weightsSlots, weightsTree, start.Reach, _patience, record);
         _round.WeightsWanted = _publisher.Hear;
         _round.LetProceed = _publisher.LetProceed;
+        _round.Hurry = _publisher.Hurry;
     }
 
     /// <summary>Ranks that have not said that they end.</summary>
@@ -113,6 +114,7 @@ internal sealed class Server : IDisposable
     /// <summary>8. The weights go to every rank, which may compute the step with them.</summary>
     public void Publish(long step)
     {
+        _round.ChooseSpares(step);
         _publisher.Write(step);
         _publisher.LetProceed(_round.Ranks);
     }

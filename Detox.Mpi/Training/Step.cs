@@ -31,7 +31,7 @@ internal sealed class Step(
         if (worker.CurrentStep == step)
         {
             // 3: the gradient of the group's part.
-            worker.ComputeGradient(_isByzantine[world.Rank] && !attack.IsNone);
+            if (!worker.ComputeGradient(_isByzantine[world.Rank] && !attack.IsNone)) return true;
             record.Diverged = !float.IsFinite(worker.HonestLoss);
 
             // 4: a Byzantine rank lets its attack replace what it will send; knowing the honest gradients costs extra.

@@ -13,6 +13,7 @@ internal sealed class StepPatience(float? seconds)
     private const double FirstLeastSeconds = 30;
     private const double FirstAnswerSeconds = 1;
     private const double LeastAnswerSeconds = 0.1;
+    private const double HoldSteps = 1.5;
     private const int Remembered = 31;
 
     private readonly double[] _last = new double[Remembered];
@@ -25,6 +26,9 @@ internal sealed class StepPatience(float? seconds)
     /// <summary>For one answer: after that another rank is asked too, where another one can answer.</summary>
     public TimeSpan Answer { get; private set; } = TimeSpan.FromSeconds(FirstAnswerSeconds);
 
+    /// <summary>For the ranks of a group that suffice for a majority, before the others compute too; nothing until a step's length is known.</summary>
+    public TimeSpan Hold { get; private set; }
+
     /// <summary>A step has taken so many seconds.</summary>
     public void Add(double step)
     {
@@ -33,6 +37,7 @@ internal sealed class StepPatience(float? seconds)
         _last.AsSpan(0, known).CopyTo(_sorted);
         _sorted.AsSpan(0, known).Sort();
         double median = _sorted[known / 2];
+        Hold = TimeSpan.FromSeconds(HoldSteps * median);
         Whole = TimeSpan.FromSeconds(seconds ?? Math.Max(LeastSeconds, MedianSteps * median));
         Answer = TimeSpan.FromSeconds(Math.Clamp(2 * median, Math.Min(LeastAnswerSeconds, Whole.TotalSeconds / 4), Whole.TotalSeconds / 4));
     }

@@ -71,6 +71,13 @@ internal sealed class WeightsPublisher(
         if (rank.MayBeOffered(Step)) Tell(rank, alone: true);
     }
 
+    /// <summary>A spare rank is to hold back no longer.</summary>
+    public void Hurry(Conversation rank)
+    {
+        rank.Call();
+        if (rank.NewestOwed == Step) rank.TrySay(Proceed(0));
+    }
+
     /// <summary>A rank got no weights, or others than promised.</summary>
     public void Hear(Conversation rank, HeadFlags flags)
     {
@@ -112,14 +119,9 @@ internal sealed class WeightsPublisher(
 
     private void Tell(Conversation rank, bool alone = false)
     {
-        Instruction proceed = new()
-        {
-            Head = new Head { Step = Step, Kind = MessageKind.Proceed, Ballot = _sha256 },
-            Xxh128 = _xxh128,
-            PatienceSeconds = (float)(patience.Whole.TotalSeconds / PatienceShare),
-        };
         int place = alone ? -1 : _relays.IndexOf(rank.Rank);
-        proceed.Carrier = place > 0 ? _relays[Parent(place)] : alone ? 0 : CarrierOf(rank.Rank);
+        Instruction proceed = Proceed(place > 0 ? _relays[Parent(place)] : alone ? 0 : CarrierOf(rank.Rank));
+        if (rank.IsSpare && !alone) proceed.Head.Flags |= HeadFlags.Spare;
         if (place > 0) AddChildren(ref proceed, place);
         if (!rank.TrySay(proceed)) return;
         rank.Owe(Step);
@@ -129,6 +131,15 @@ internal sealed class WeightsPublisher(
         // To whoever cannot read them here, and has nobody else who carries them.
         if (proceed.Carrier == 0 && !reach[rank.Rank].ReadsRoot) Send(rank.Rank);
     }
+
+    private Instruction Proceed(int carrier) => new()
+    {
+        Head = new Head { Step = Step, Kind = MessageKind.Proceed, Ballot = _sha256 },
+        Xxh128 = _xxh128,
+        Carrier = carrier,
+        PatienceSeconds = (float)(patience.Whole.TotalSeconds / PatienceShare),
+        HoldSeconds = (float)patience.Hold.TotalSeconds,
+    };
 
     private int CarrierOf(int rank)
     {

@@ -34,14 +34,17 @@ internal sealed class Worker : IDisposable
     private readonly Outbox<Head> _outbox;
     private readonly byte[] _answer;
     private readonly Func<bool> _hasSpoken;
+    private readonly Func<bool> _isSuperseded;
     private Request _listening;
     private Request? _sendingVector;
     private Request? _sendingAnswer;
     private long _step = -1;
+    private long _voted = -1;
     private bool _isByzantine;
     private bool _weightsDamaged;
     private bool _hasTurn;
     private bool _isFetched;
+    private TimeSpan _hold;
     private long _weightsArrived;
     private float _computeSeconds;
     private float _attackSeconds;
@@ -80,6 +83,7 @@ internal sealed class Worker : IDisposable
         _answer = GC.AllocateArray<byte>(Head.Bytes + Math.Max(_tree.Leaves.Length, BallotTree.LeafFloats * sizeof(float)), pinned: true);
         _listening = Listen();
         _hasSpoken = () => _listening.Test();
+        _isSuperseded = () => IsSuperseded;
     }
 
     public ModelWeights Weights { get; }
@@ -125,18 +129,22 @@ internal sealed class Worker : IDisposable
     }
 
     /// <summary>3. The gradient of the group's part. A rank whose weights are damaged has nothing to say in this step.</summary>
-    public void ComputeGradient(bool isByzantine)
+    /// <returns>False where rank 0 has spoken again while this rank waited: for another step, or so that it waits no longer.</returns>
+    public bool ComputeGradient(bool isByzantine)
     {
         _isByzantine = isByzantine;
         _attackSeconds = 0;
         _sendingVector?.Wait();
-        _world.TakeTurn(_threads);
+        if (_hold > TimeSpan.Zero && _world.Await(_isSuperseded, _hold)) return false;
+        if (!_hasTurn) _world.TakeTurn(_threads);
         _hasTurn = true;
+        if (IsSuperseded) return false;
         if (!_weightsDamaged) Compute(attempt: 0);
         _computeSeconds = (float)Stopwatch.GetElapsedTime(_weightsArrived).TotalSeconds;
 
         // The ballot belongs to the same turn, unless colluders have to speak with others first.
         if (_attack.NeedsHonestGradients) EndTurn();
+        return true;
     }
 
     /// <summary>4. Lets an attack read and change the payload as this rank would send it, in the message in which it would.</summary>
@@ -156,6 +164,7 @@ internal sealed class Worker : IDisposable
         bool completes = _group.Show(_step, ballot);
         Tell(ballot, (completes ? HeadFlags.VectorFollows : HeadFlags.None) | (_weightsDamaged ? HeadFlags.WeightsDamaged : HeadFlags.None));
         if (completes) SendVector();
+        _voted = _step;
     }
 
     /// <summary>The last word: what memory this rank took. Returns when rank 0 has heard it and answered.</summary>
@@ -197,22 +206,34 @@ internal sealed class Worker : IDisposable
         return instruction;
     }
 
+    /// <summary>Whether rank 0 has let this rank to another step, or to none.</summary>
+    private bool IsSuperseded => _listening.Test() && _instruction[0].Head.Kind is MessageKind.Proceed or MessageKind.End;
+
     /// <summary>Does what rank 0 says; what it was: Proceed only where the weights are here, or damaged.</summary>
     private MessageKind Heed(Instruction instruction)
     {
         // Rank 0 has one step under way with each rank, but a rank that was away may find an older one first.
-        while (instruction.Head.Kind == MessageKind.Proceed && _listening.Test() && _instruction[0].Head.Kind is MessageKind.Proceed or MessageKind.End)
-            instruction = NextInstruction();
-        if (instruction.Head.Kind == MessageKind.End) return MessageKind.End;
+        while (instruction.Head.Kind == MessageKind.Proceed && IsSuperseded) instruction = NextInstruction();
+        if (instruction.Head.Kind == MessageKind.End)
+        {
+            EndTurn();
+            return MessageKind.End;
+        }
+
         if (instruction.Head.Kind != MessageKind.Proceed)
         {
             Answer(instruction);
             return MessageKind.None;
         }
 
+        // A call not to hold back that came when this rank had voted is of no use any more.
+        if (instruction.Head.Step <= _voted) return MessageKind.None;
         _step = instruction.Head.Step;
         _weightsDamaged = !_taker.Take(instruction, _hasSpoken);
         _weightsArrived = Stopwatch.GetTimestamp();
+        bool holds = (instruction.Head.Flags & HeadFlags.Spare) != 0 && _world.IsCrowded;
+        _hold = holds ? TimeSpan.FromSeconds(instruction.HoldSeconds) : TimeSpan.Zero;
+        if (holds) EndTurn();
 
         // Where rank 0 has spoken again, these weights are not wanted any more.
         return _weightsDamaged && _listening.Test() ? MessageKind.None : MessageKind.Proceed;
