@@ -28,6 +28,7 @@ internal sealed class Round
     private readonly GroupRound[] _rounds;
     private readonly Dissenters _dissenters;
     private readonly Func<bool> _look;
+    private readonly Func<bool> _hearOwn;
     private readonly long _payloadBytes;
     private long _step;
     private long _start;
@@ -63,6 +64,11 @@ internal sealed class Round
         _rounds = [.. Enumerable.Range(0, groups.GroupCount).Select(group => new GroupRound(group, tree.Leaves.Length))];
         _dissenters = new Dissenters(tree, record);
         _look = Look;
+        _hearOwn = () =>
+        {
+            Receive();
+            return _worker.IsHeard;
+        };
     }
 
     public IReadOnlyList<Conversation> Ranks => _ranks;
@@ -123,6 +129,8 @@ internal sealed class Round
             // Each look sees for itself which deadlines have come.
         }
 
+        // What rank 0's own worker has sent meanwhile nobody else takes, and it cannot go on before.
+        _world.Await(_hearOwn, Timeout.InfiniteTimeSpan);
         Close();
     }
 

@@ -113,6 +113,9 @@ internal sealed class Worker : IDisposable
         }
     }
 
+    /// <summary>Whether rank 0 has taken all that this rank has sent.</summary>
+    public bool IsHeard => _sendingVector?.Test() != false && _sendingAnswer?.Test() != false;
+
     /// <summary>Takes up what rank 0 lets this rank do, if it has spoken: for the rank that is rank 0, which must not wait for itself.</summary>
     public void TakeUp()
     {
@@ -187,7 +190,7 @@ internal sealed class Worker : IDisposable
 
         // What nobody has taken may hold up its sender's end.
         foreach (int tag in (ReadOnlySpan<int>)[Tag.Weights, Tag.Group, Tag.Honest, Tag.Forged])
-            while (_world.Probe(Communicator.AnyRank, tag, out int sender, out _) && _world.Drop(sender, tag).Test());
+            while (_world.Probe(Communicator.AnyRank, tag, out int sender, out _) && _world.Drop(sender, tag).Test()) ;
     }
 
     public void Dispose()
