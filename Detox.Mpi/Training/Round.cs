@@ -109,6 +109,14 @@ internal sealed class Round
         return (_peak, _devicePeak);
     }
 
+    /// <summary>Takes what rank 0's own worker has sent, between steps too: it may be a vector that its group needed no more when it came.</summary>
+    public void TakeOwn()
+    {
+        Conversation own = _ranks[_world.Rank];
+        if (own.HasReceived()) Handle(own);
+        ReceiveFrom(own);
+    }
+
     private bool HaveLeft(bool orAreAbsent)
     {
         Receive();
@@ -184,8 +192,12 @@ internal sealed class Round
 
     private void ReceiveFromOthers()
     {
-        foreach (Conversation rank in _ranks)
-            if (!rank.IsReceiving && _world.Probe(rank.Rank, Tag.ToServer, out _, out long bytes)) StartToReceive(rank, bytes);
+        foreach (Conversation rank in _ranks) ReceiveFrom(rank);
+    }
+
+    private void ReceiveFrom(Conversation rank)
+    {
+        if (!rank.IsReceiving && _world.Probe(rank.Rank, Tag.ToServer, out _, out long bytes)) StartToReceive(rank, bytes);
     }
 
     private void StartToReceive(Conversation rank, long bytes)

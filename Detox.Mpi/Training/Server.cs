@@ -81,6 +81,7 @@ internal sealed class Server : IDisposable
         _publisher = new WeightsPublisher(world, _weights, weightsSlots, weightsTree, start.Reach, _patience, record);
         _round.WeightsWanted = _publisher.Hear;
         _round.LetProceed = _publisher.LetProceed;
+        worker.WhileUntaken = _round.TakeOwn;
     }
 
     /// <summary>Ranks that have not said that they end.</summary>
