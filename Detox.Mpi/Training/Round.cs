@@ -235,6 +235,11 @@ internal sealed class Round
                 break;
             case MessageKind.Leaves or MessageKind.Leaf when isWhole && rank.Asked != MessageKind.None && head.Step == rank.AskedInStep && TakeAnswer(rank, head):
                 break;
+            case MessageKind.WeightsWanted when isWhole && head.Length == 0 && rank.OwesBallotOf(head.Step) && head.Step < rank.NewestOwed:
+                // Those weights are gone, and the rank will find that it was let to a newer step meanwhile.
+                rank.Pay(head.Step);
+                rank.IsAbsent = false;
+                break;
             case MessageKind.WeightsWanted when isWhole && head.Length == 0 && rank.OwesBallotOf(head.Step) && !rank.HasWeightsFromHere:
                 rank.HasWeightsFromHere = true;
                 rank.IsAbsent = false;
