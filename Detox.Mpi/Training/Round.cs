@@ -28,7 +28,6 @@ internal sealed class Round
     private readonly GroupRound[] _rounds;
     private readonly Dissenters _dissenters;
     private readonly Func<bool> _look;
-    private readonly Func<bool> _hearOwn;
     private readonly long _payloadBytes;
     private long _step;
     private long _start;
@@ -64,11 +63,6 @@ internal sealed class Round
         _rounds = [.. Enumerable.Range(0, groups.GroupCount).Select(group => new GroupRound(group, tree.Leaves.Length))];
         _dissenters = new Dissenters(tree, record);
         _look = Look;
-        _hearOwn = () =>
-        {
-            Receive();
-            return _worker.IsHeard;
-        };
     }
 
     public IReadOnlyList<Conversation> Ranks => _ranks;
@@ -129,8 +123,6 @@ internal sealed class Round
             // Each look sees for itself which deadlines have come.
         }
 
-        // What rank 0's own worker has sent meanwhile nobody else takes, and it cannot go on before.
-        _world.Await(_hearOwn, Timeout.InfiniteTimeSpan);
         Close();
     }
 
@@ -142,6 +134,14 @@ internal sealed class Round
         _world.Await(() => HaveLeft(orAreAbsent: true), limit);
         _world.Await(() => HaveLeft(orAreAbsent: false), TimeSpan.FromSeconds(absentSeconds));
         return (_peak, _devicePeak);
+    }
+
+    /// <summary>Takes what rank 0's own worker has sent, between steps too: it may be a vector that its group needed no more when it came.</summary>
+    public void TakeOwn()
+    {
+        Conversation own = _ranks[_world.Rank];
+        if (own.HasReceived()) Handle(own);
+        ReceiveFrom(own);
     }
 
     private bool HaveLeft(bool orAreAbsent)
@@ -219,8 +219,12 @@ internal sealed class Round
 
     private void ReceiveFromOthers()
     {
-        foreach (Conversation rank in _ranks)
-            if (!rank.IsReceiving && _world.Probe(rank.Rank, Tag.ToServer, out _, out long bytes)) StartToReceive(rank, bytes);
+        foreach (Conversation rank in _ranks) ReceiveFrom(rank);
+    }
+
+    private void ReceiveFrom(Conversation rank)
+    {
+        if (!rank.IsReceiving && _world.Probe(rank.Rank, Tag.ToServer, out _, out long bytes)) StartToReceive(rank, bytes);
     }
 
     private void StartToReceive(Conversation rank, long bytes)
@@ -258,6 +262,11 @@ internal sealed class Round
                 TakeVector(rank, head);
                 break;
             case MessageKind.Leaves or MessageKind.Leaf when isWhole && rank.Asked != MessageKind.None && head.Step == rank.AskedInStep && TakeAnswer(rank, head):
+                break;
+            case MessageKind.WeightsWanted when isWhole && head.Length == 0 && rank.OwesBallotOf(head.Step) && head.Step < rank.NewestOwed:
+                // Those weights are gone, and the rank will find that it was let to a newer step meanwhile.
+                rank.Pay(head.Step);
+                rank.IsAbsent = false;
                 break;
             case MessageKind.WeightsWanted when isWhole && head.Length == 0 && rank.OwesBallotOf(head.Step) && !rank.HasWeightsFromHere:
                 rank.HasWeightsFromHere = true;

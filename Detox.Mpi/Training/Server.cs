@@ -82,6 +82,7 @@ internal sealed class Server : IDisposable
         _round.WeightsWanted = _publisher.Hear;
         _round.LetProceed = _publisher.LetProceed;
         _round.Hurry = _publisher.Hurry;
+        worker.WhileUntaken = _round.TakeOwn;
     }
 
     /// <summary>Ranks that have not said that they end.</summary>

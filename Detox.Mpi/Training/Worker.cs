@@ -88,6 +88,9 @@ internal sealed class Worker : IDisposable
 
     public ModelWeights Weights { get; }
 
+    /// <summary>Done while this rank waits until rank 0 has taken a message: rank 0 takes its own by it.</summary>
+    public Action WhileUntaken { get; set; } = static () => { };
+
     /// <summary>The step that <see cref="NextStep"/> returned last.</summary>
     public long CurrentStep => _step;
 
@@ -113,9 +116,6 @@ internal sealed class Worker : IDisposable
         }
     }
 
-    /// <summary>Whether rank 0 has taken all that this rank has sent.</summary>
-    public bool IsHeard => _sendingVector?.Test() != false && _sendingAnswer?.Test() != false;
-
     /// <summary>Takes up what rank 0 lets this rank do, if it has spoken: for the rank that is rank 0, which must not wait for itself.</summary>
     public void TakeUp()
     {
@@ -137,7 +137,7 @@ internal sealed class Worker : IDisposable
     {
         _isByzantine = isByzantine;
         _attackSeconds = 0;
-        _sendingVector?.Wait();
+        AwaitTaken(_sendingVector);
         if (_hold > TimeSpan.Zero && _world.Await(_isSuperseded, _hold)) return false;
         if (!_hasTurn) _world.TakeTurn(_threads);
         _hasTurn = true;
@@ -196,6 +196,18 @@ internal sealed class Worker : IDisposable
     public void Dispose()
     {
         _message.Dispose();
+    }
+
+    private void AwaitTaken(Request? sending)
+    {
+        if (sending?.Test() != false) return;
+        _world.Await(
+            () =>
+            {
+                WhileUntaken();
+                return sending.Test();
+            },
+            Timeout.InfiniteTimeSpan);
     }
 
     private Request Listen() => _world.ImmediateReceive<Instruction>(_instruction, 0, Tag.FromServer);
@@ -270,7 +282,7 @@ internal sealed class Worker : IDisposable
 
     private Span<byte> Answer(MessageKind kind, int length)
     {
-        _sendingAnswer?.Wait();
+        AwaitTaken(_sendingAnswer);
         Head head = new() { Step = _step, Kind = kind, Length = length };
         MemoryMarshal.Write(_answer, in head);
         return _answer.AsSpan(Head.Bytes, length);
@@ -281,7 +293,7 @@ internal sealed class Worker : IDisposable
 
     private void SendVector()
     {
-        _sendingVector?.Wait();
+        AwaitTaken(_sendingVector);
         FetchPayload();
         Head head = new() { Step = _step, Kind = MessageKind.Vector, Length = (int)_payload.Length * sizeof(float) };
         MemoryMarshal.Write(MemoryMarshal.AsBytes(_hostMessage.Span), in head);
@@ -291,7 +303,7 @@ internal sealed class Worker : IDisposable
     /// <summary>The part once more, for a void group.</summary>
     private void Recompute()
     {
-        _sendingVector?.Wait();
+        AwaitTaken(_sendingVector);
 
         // Colluders keep their forged payload: the honest gradients have not changed.
         bool keepsForgery = _isByzantine && _attack.NeedsHonestGradients;
