@@ -1,0 +1,196 @@
+using System.Diagnostics;
+using Detox.Gpu.Digests;
+
+namespace Detox.Mpi.Training;
+
+/// <content>What becomes of a group: who computes first, the vote, the vector, who dissents.</content>
+internal sealed partial class Round
+{
+    /// <summary>Where majorities suffice: as many ranks of each group as make one are to compute a step first. Those that erred least lately, and
+    /// among equals other ones in each step, so that all are compared in turn.</summary>
+    public void ChooseSpares(long step)
+    {
+        foreach (GroupRound round in _rounds)
+        {
+            ReadOnlySpan<int> members = _groups.Members(round.Group);
+            foreach (int member in members) _ranks[member].IsSpare = !WaitsForAll;
+            for (int chosen = 0; chosen < _groups.Majority && !WaitsForAll; chosen++)
+            {
+                Conversation? best = null;
+                for (int i = 0; i < members.Length; i++)
+                {
+                    Conversation rank = _ranks[members[(int)((i + step) % members.Length)]];
+                    if (rank.IsSpare && rank.IsHere && (best is null || rank.ErredIn < best.ErredIn)) best = rank;
+                }
+
+                if (best is not null) best.IsSpare = false;
+            }
+        }
+    }
+
+    private void Advance(GroupRound round)
+    {
+        if (round.State == GroupState.Voting) Elect(round);
+        if (round.State != GroupState.Fetching) return;
+        for (int i = 0; i < round.Candidates.Count && round.State == GroupState.Fetching; i++)
+        {
+            (int sender, VectorSlot slot) = round.Candidates[i];
+            if (_ranks[sender].Ballot != round.Majority) continue;
+            round.Candidates.RemoveAt(i--);
+            Verify(round, _ranks[sender], slot);
+        }
+
+        if (round.State == GroupState.Fetching) Fetch(round);
+    }
+
+    /// <summary>7. The majority of the ballots that are here. A group is void when those that are missing could not change that.</summary>
+    private void Elect(GroupRound round)
+    {
+        ReadOnlySpan<int> members = _groups.Members(round.Group);
+        Span<Ballot> ballots = stackalloc Ballot[members.Length];
+        bool isAwaited = false, anyMissing = false;
+        for (int i = 0; i < members.Length; i++)
+        {
+            Conversation rank = _ranks[members[i]];
+            ballots[i] = rank.Ballot ?? Ballot.Invalid;
+            isAwaited |= MayVote(rank);
+            anyMissing |= rank.Ballot is null;
+        }
+
+        int winner = Vote.Majority(ballots);
+        if (winner < 0) CallSpares(members, ballots);
+        if (winner < 0 && Stopwatch.GetElapsedTime(_start) > _patience.Answer) OfferAgain(members);
+        if (winner >= 0)
+        {
+            round.Majority = ballots[winner];
+            round.State = GroupState.Fetching;
+            foreach (int member in members) Compare(_ranks[member]);
+        }
+        else if (!isAwaited && _options.OnVoid == OnVoid.Recompute && !round.IsRepeated)
+        {
+            round.IsRepeated = true;
+            _deadline = Math.Max(_deadline, Stopwatch.GetTimestamp() + Ticks(_patience.Whole));
+            foreach (int member in members)
+                if (_ranks[member].Ballot is not null) _ranks[member].Ask(MessageKind.Recompute, _step);
+        }
+        else if (!isAwaited)
+        {
+            Void(round, byTime: anyMissing);
+        }
+    }
+
+    /// <summary>Where those that were to compute first cannot make a majority any more, the spare ranks are called at once.</summary>
+    private void CallSpares(ReadOnlySpan<int> members, ReadOnlySpan<Ballot> ballots)
+    {
+        int most = 0, coming = 0, spares = 0;
+        for (int i = 0; i < members.Length; i++)
+        {
+            Conversation rank = _ranks[members[i]];
+            if (rank.IsSpare) spares++;
+            else if (rank.Ballot is null && MayVote(rank)) coming++;
+            if (!ballots[i].IsInvalid) most = Math.Max(most, ballots.Count(ballots[i]));
+        }
+
+        if (spares == 0 || most + coming >= _groups.Majority) return;
+        foreach (int member in members)
+        {
+            if (!_ranks[member].IsSpare || _ranks[member].Ballot is not null) continue;
+            Hurry(_ranks[member]);
+        }
+    }
+
+    /// <summary>A group that is short of ballots takes those of ranks that owe an older step too.</summary>
+    private void OfferAgain(ReadOnlySpan<int> members)
+    {
+        foreach (int member in members)
+            if (_ranks[member].Ballot is null && !_ranks[member].OwesBallotOf(_step)) LetProceed(_ranks[member]);
+    }
+
+    private void Void(GroupRound round, bool byTime)
+    {
+        round.State = GroupState.Void;
+        round.IsVoidByTime = byTime;
+        GiveBackCandidates(round);
+    }
+
+    private void GiveBackCandidates(GroupRound round)
+    {
+        foreach ((_, VectorSlot slot) in round.Candidates) _slots.GiveBack(slot);
+        round.Candidates.Clear();
+    }
+
+    private void Verify(GroupRound round, Conversation sender, VectorSlot slot)
+    {
+        slot.Send();
+        if (_tree.Compute(slot.Payload) != round.Majority)
+        {
+            _slots.GiveBack(slot);
+            Fail(round, sender, Fault.VectorMismatch);
+            return;
+        }
+
+        round.State = GroupState.Verified;
+        round.Winner = slot;
+        _tree.Leaves.CopyTo(round.Leaves);
+        GiveBackCandidates(round);
+        foreach (int member in _groups.Members(round.Group)) Compare(_ranks[member]);
+    }
+
+    private void Fail(GroupRound round, Conversation sender, Fault fault)
+    {
+        _record.Add(new Blame(_step, sender.Rank, round.Group, fault));
+        sender.LeftQuestionIn = _step;
+        round.Tried.Add(sender.Rank);
+        if (round.Source == sender.Rank) round.Source = -1;
+    }
+
+    /// <summary>Sees to it that somebody is sending: who has announced it, or the next holder of the majority ballot, best those that have always answered.
+    /// One that takes long is not waited for alone.</summary>
+    private void Fetch(GroupRound round)
+    {
+        long now = Stopwatch.GetTimestamp();
+        if (round.Source >= 0 && now - round.SourceSince < Ticks(_patience.Answer)) return;
+        if (round.Source >= 0) round.Tried.Add(round.Source);
+        round.Source = -1;
+        Conversation? next = null;
+        foreach (int member in _groups.Members(round.Group))
+        {
+            Conversation rank = _ranks[member];
+            if (rank.Ballot != round.Majority || round.Tried.Contains(member)) continue;
+            if (next is null || Preference(rank) < Preference(next)) next = rank;
+        }
+
+        if (next is not null)
+        {
+            if (next.VectorsDue == 0) next.Ask(MessageKind.SendVector, _step);
+            (round.Source, round.SourceSince) = (next.Rank, now);
+            return;
+        }
+
+        // Everybody who has this ballot was asked. Wait for who may still send, or vote.
+        bool isDue = false, isExpected = false, isAwaited = false, anyMissing = false;
+        foreach (int member in _groups.Members(round.Group))
+        {
+            Conversation rank = _ranks[member];
+            isAwaited |= MayVote(rank);
+            anyMissing |= rank.Ballot is null;
+            if (rank.Ballot != round.Majority || rank.VectorsDue == 0) continue;
+            isDue = true;
+            isExpected |= !rank.LeavesQuestions(_step);
+        }
+
+        bool isLate = now > Math.Max(_deadline, round.SourceSince + Ticks(_patience.Whole));
+        if (isLate || !(isExpected || isAwaited)) Void(round, byTime: isDue || anyMissing);
+    }
+
+    private int Preference(Conversation rank) => (rank.LeavesQuestions(_step) ? 2 : 0) + (rank.VectorsDue > 0 ? 0 : 1);
+
+    /// <summary>9. Once its group's vector is verified, a rank whose ballot is another one is asked where it differs.</summary>
+    private void Compare(Conversation rank)
+    {
+        GroupRound round = _rounds[rank.Group];
+        if (round.State != GroupState.Verified || rank.Ballot is not { } ballot || ballot == round.Majority) return;
+        if (rank.HasDamagedWeights || rank.WasRefused) return;
+        _dissenters.Examine(rank, round);
+    }
+}

@@ -1,0 +1,212 @@
+using System.Runtime.InteropServices;
+using Detox.Gpu.Digests;
+using Detox.Mpi.Messaging;
+
+namespace Detox.Mpi.Training;
+
+/// <content>What ranks send: received where there is room for it, held against what the conversation expects, taken or refused.</content>
+internal sealed partial class Round
+{
+    /// <summary>Takes what rank 0's own worker has sent, between steps too: it may be a vector that its group needed no more when it came.</summary>
+    public void TakeOwn()
+    {
+        Conversation own = _ranks[_world.Rank];
+        if (own.HasReceived()) Handle(own);
+        ReceiveFrom(own);
+    }
+
+    private void Receive()
+    {
+        foreach (Conversation rank in _ranks)
+            if (rank.HasReceived()) Handle(rank);
+
+        // What has come; a rank that sends without end does not keep rank 0 from its deadlines.
+        int most = 8 * _ranks.Length;
+        for (int i = 0; i < most && _world.Probe(Communicator.AnyRank, Tag.ToServer, out int sender, out long bytes); i++)
+        {
+            if (sender < 0) return;
+            Conversation rank = _ranks[sender];
+            if (rank.IsReceiving)
+            {
+                // Its message is still coming: the others' may not wait for that.
+                ReceiveFromOthers();
+                return;
+            }
+
+            StartToReceive(rank, bytes);
+        }
+    }
+
+    private void ReceiveFromOthers()
+    {
+        foreach (Conversation rank in _ranks) ReceiveFrom(rank);
+    }
+
+    private void ReceiveFrom(Conversation rank)
+    {
+        if (!rank.IsReceiving && _world.Probe(rank.Rank, Tag.ToServer, out _, out long bytes)) StartToReceive(rank, bytes);
+    }
+
+    private void StartToReceive(Conversation rank, long bytes)
+    {
+        // One that its group no longer wants is received too: to drop it would need its sender awake.
+        bool isVector = bytes == Head.Bytes + _payloadBytes && rank.VectorsDue > 0;
+        VectorSlot? slot = isVector ? _slots.TryTake() : null;
+        int answerBytes = rank.Asked is MessageKind.SendLeaves or MessageKind.SendLeaf ? _dissenters.AnswerBytes : _ends ? ByeBytes : 0;
+        rank.Receive(bytes, slot, Head.Bytes + answerBytes);
+        if (rank.HasReceived()) Handle(rank);
+    }
+
+    private static bool Wants(GroupRound round) => round.State is GroupState.Voting or GroupState.Fetching;
+
+    private void Handle(Conversation rank)
+    {
+        if (rank.WasDropped)
+        {
+            if (rank.Slot is not null) _slots.GiveBack(rank.TakeSlot());
+
+            // A vector that was asked for, or announced, and came when its group had another already.
+            if (rank.Bytes == Head.Bytes + _payloadBytes && rank.VectorsDue > 0) rank.VectorsDue--;
+            else Refuse(rank);
+            return;
+        }
+
+        Head head = rank.Head;
+        bool isWhole = head.Length == rank.Bytes - Head.Bytes;
+        switch (head.Kind)
+        {
+            case MessageKind.Ballot when isWhole && head.Length == 0 && IsVote(rank, head):
+                TakeBallot(rank, head);
+                break;
+            case MessageKind.Vector when isWhole && rank.VectorsDue > 0 && head.Step == rank.AskedInStep:
+                TakeVector(rank, head);
+                break;
+            case MessageKind.Leaves or MessageKind.Leaf when isWhole && rank.Asked != MessageKind.None && head.Step == rank.AskedInStep && TakeAnswer(rank, head):
+                break;
+            case MessageKind.WeightsWanted when isWhole && head.Length == 0 && rank.OwesBallotOf(head.Step) && head.Step < rank.NewestOwed:
+                // Those weights are gone, and the rank will find that it was let to a newer step meanwhile.
+                rank.Pay(head.Step);
+                rank.IsAbsent = false;
+                break;
+            case MessageKind.WeightsWanted when isWhole && head.Length == 0 && rank.OwesBallotOf(head.Step) && !rank.HasWeightsFromHere:
+                rank.HasWeightsFromHere = true;
+                rank.IsAbsent = false;
+                WeightsWanted(rank, head.Flags);
+                break;
+            case MessageKind.Bye when isWhole && head.Length == ByeBytes && _ends && !rank.HasLeft:
+                TakeBye(rank);
+                break;
+            default:
+                if (rank.Slot is not null) _slots.GiveBack(rank.TakeSlot());
+                Refuse(rank);
+                break;
+        }
+    }
+
+    private bool IsVote(Conversation rank, in Head head) => (head.Flags & HeadFlags.Again) == 0
+        ? rank.OwesBallotOf(head.Step)
+        : rank.Asked == MessageKind.Recompute && head.Step == rank.AskedInStep;
+
+    /// <summary>An answer that comes after its step has no one left to tell of it, and is none the worse for that.</summary>
+    private bool TakeAnswer(Conversation rank, in Head head)
+    {
+        if (_isOpen && head.Step == _step) return _dissenters.Take(rank, head.Kind);
+        rank.Answered();
+        return true;
+    }
+
+    private void TakeBallot(Conversation rank, in Head head)
+    {
+        Settle(rank, head.Step);
+        bool again = (head.Flags & HeadFlags.Again) != 0;
+        Ballot? majority = null;
+        if (again) rank.Answered();
+        else majority = rank.Pay(head.Step);
+        rank.IsAbsent = false;
+        if (head.Step != _step)
+        {
+            if (!again) TakeLateBallot(rank, head, majority);
+            return;
+        }
+
+        rank.Ballot = head.Ballot;
+        rank.HasDamagedWeights = (head.Flags & HeadFlags.WeightsDamaged) != 0;
+        if (rank.HasDamagedWeights) _record.Add(new Blame(_step, rank.Rank, rank.Group, Fault.DamagedWeights));
+        if ((head.Flags & HeadFlags.VectorFollows) != 0) rank.Expect(_step);
+        if (float.IsFinite(head.ComputeSeconds)) _computing = Math.Max(_computing, head.ComputeSeconds);
+        if (float.IsFinite(head.AttackSeconds)) _attack = Math.Max(_attack, head.AttackSeconds);
+        Compare(rank);
+    }
+
+    /// <summary>A ballot of a step that is over is compared all the same; the rank takes up this step if its group wants it.</summary>
+    private void TakeLateBallot(Conversation rank, in Head head, Ballot? groups)
+    {
+        if (groups is { } majority && head.Ballot != majority && (head.Flags & HeadFlags.WeightsDamaged) == 0)
+            _record.Add(new Blame(head.Step, rank.Rank, rank.Group, Fault.Dissent));
+        if ((head.Flags & HeadFlags.VectorFollows) != 0) rank.Expect(head.Step);
+        if (WaitsForAll || _rounds[rank.Group].State == GroupState.Voting) LetProceed(rank);
+    }
+
+    private void TakeVector(Conversation rank, in Head head)
+    {
+        rank.VectorsDue--;
+        GroupRound round = _rounds[rank.Group];
+        if (rank.Slot is null)
+        {
+            // A vector of no floats, where one was due.
+            if (head.Step == _step && Wants(round)) Fail(round, rank, Fault.VectorMismatch);
+            else _record.Add(new Blame(head.Step, rank.Rank, rank.Group, Fault.VectorMismatch));
+            return;
+        }
+
+        if (rank.Rank != 0) _record.VectorBytes += head.Length;
+        if (head.Step == _step && Wants(round)) round.Candidates.Add((rank.Rank, rank.TakeSlot()));
+        else _slots.GiveBack(rank.TakeSlot());
+    }
+
+    private void TakeBye(Conversation rank)
+    {
+        Settle(rank, long.MaxValue);
+        rank.HasLeft = true;
+        rank.IsAbsent = false;
+        _peak = Math.Max(_peak, MemoryMarshal.Read<long>(rank.Body));
+        _devicePeak = Math.Max(_devicePeak, MemoryMarshal.Read<long>(rank.Body[sizeof(long)..]));
+    }
+
+    /// <summary>A message that fits nothing. Where a ballot was due it stands for one, a wrong one: so nobody waits for a better.</summary>
+    private void Refuse(Conversation rank)
+    {
+        rank.IsAbsent = false;
+
+        // Whatever stands in place of a last word, its rank is there to end.
+        rank.HasLeft |= _ends;
+        if (!_ends) _record.Add(new Blame(_step, rank.Rank, rank.Group, Fault.Protocol));
+        if (rank.VectorsDue > 0)
+        {
+            rank.VectorsDue = 0;
+            if (Wants(_rounds[rank.Group])) _rounds[rank.Group].Tried.Add(rank.Rank);
+            if (_rounds[rank.Group].Source == rank.Rank) _rounds[rank.Group].Source = -1;
+        }
+
+        if (rank.Asked == MessageKind.Recompute) rank.Ballot = Ballot.Invalid;
+        rank.WasRefused = true;
+        rank.DissentedIn = _step;
+        _dissenters.GiveUp(rank);
+        rank.Answered();
+        if (!rank.Owes) return;
+        bool isThisStep = rank.OwesBallotOf(_step);
+        rank.Pay(rank.NewestOwed);
+        if (isThisStep) rank.Ballot = Ballot.Invalid;
+        else if (WaitsForAll || _rounds[rank.Group].State == GroupState.Voting) LetProceed(rank);
+    }
+
+    /// <summary>What a rank left unanswered, and promised, in an earlier step: its messages come in their order, so it will not come any more.</summary>
+    private void Settle(Conversation rank, long step)
+    {
+        if (rank.AskedInStep >= step || (rank.Asked == MessageKind.None && rank.VectorsDue == 0)) return;
+        _record.Add(new Blame(rank.AskedInStep, rank.Rank, rank.Group, Fault.NoAnswer));
+        rank.LeftQuestionIn = rank.AskedInStep;
+        rank.Answered();
+        rank.VectorsDue = 0;
+    }
+}
