@@ -50,10 +50,12 @@ internal sealed class Step(
         // 8: the winners become one gradient, the gradient becomes weights, and every rank may compute with them.
         server.Aggregate();
         clock.Lap(Phase.Aggregate);
+
+        // How long ranks wait for the next step's weights follows from it: less than rank 0 waits for their ballots.
+        server.Took(record.MethodSeconds);
         bool stepFollows = !record.Diverged && step + 1 < steps;
         if (stepFollows) server.Publish(step + 1);
         clock.Lap(Phase.Broadcast);
-        server.Took(record.MethodSeconds);
         return stepFollows;
     }
 

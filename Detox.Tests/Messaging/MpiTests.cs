@@ -29,6 +29,16 @@ public sealed class MpiTests(string launcher)
         Assert.That(outcome.Errors, Is.Empty);
     }
 
+    /// <summary>Ranks that share no memory and ring no bells.</summary>
+    [TestCase(9, 3)]
+    [TestCase(8, 8)]
+    public void ContractHoldsBetweenNodes(int ranks, int nodes)
+    {
+        MpiOutcome outcome = Run(ranks, ["contract"], new() { ["DETOX_NODES"] = $"{nodes}" });
+        Assert.That(outcome.ExitCode, Is.Zero, outcome.Errors);
+        Assert.That(outcome.Output.Trim(), Is.EqualTo($"contract holds for {ranks} ranks"), outcome.Errors);
+    }
+
     [Test]
     public void AnExceptionOnOneRankEndsTheJobWithItsMessageAndCode()
     {

@@ -9,26 +9,45 @@ namespace Detox.Tests.Programs;
 internal static class DetoxProgram
 {
     private const int LimitSeconds = 240;
+    private const string Nodes = "DETOX_NODES";
     private static readonly string _folder = Environment.GetEnvironmentVariable("DETOX_PUBLISHED") ?? AppContext.BaseDirectory;
 
     /// <summary>Trains to the end and reads the run's files; anything but success fails the test.</summary>
     /// <param name="launcher">One of <see cref="MpiRunner"/>'s, or null for one process.</param>
     public static RunFiles Train(string? launcher, int ranks, string options, params (string Name, string Value)[] environment)
     {
-        string folder = Path.Combine(TestContext.CurrentContext.WorkDirectory, "runs", Guid.NewGuid().ToString("N"));
+        string folder = NewFolder();
         string ranksHere = launcher is null ? $"--ranks {ranks}" : "";
         MpiOutcome outcome = Run(launcher, ranks, $"{options} {ranksHere} --out {folder} --name run", environment);
         Assert.That(outcome.ExitCode, Is.Zero, $"{outcome.Output}\n{outcome.Errors}");
-        return new RunFiles(Path.Combine(folder, "run"));
+        return new RunFiles(System.IO.Path.Combine(folder, "run"));
     }
+
+    /// <summary>The environment in which the ranks of one machine take themselves for those of some nodes.</summary>
+    public static (string Name, string Value)[] OnNodes(int nodes) => nodes == 1 ? [] : [(Nodes, $"{nodes}")];
+
+    public static string Path => System.IO.Path.Combine(_folder, "Detox.Mpi.dll");
+
+    /// <summary>Starts to train; the caller waits.</summary>
+    /// <param name="launcherOptions">The launcher's own.</param>
+    public static RunningTraining Start(string launcher, int ranks, string options, int nodes = 1, string launcherOptions = "")
+    {
+        MpiRunner.Require(launcher);
+        string folder = NewFolder();
+        string[] arguments = $"{options} --out {folder} --name run".Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        IEnumerable<string> command = MpiRunner.Command(launcher, ranks, Path, arguments, launcherOptions);
+        MpiJob job = new(command, OnNodes(nodes).ToDictionary(variable => variable.Name, variable => variable.Value));
+        return new RunningTraining(job, System.IO.Path.Combine(folder, "run"));
+    }
+
+    private static string NewFolder() => System.IO.Path.Combine(TestContext.CurrentContext.WorkDirectory, "runs", Guid.NewGuid().ToString("N"));
 
     public static MpiOutcome Run(string? launcher, int ranks, string options, params (string Name, string Value)[] environment)
     {
-        string program = Path.Combine(_folder, "Detox.Mpi.dll");
         string[] arguments = options.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         Dictionary<string, string> variables = environment.ToDictionary(variable => variable.Name, variable => variable.Value);
-        if (launcher is null) return MpiRunner.RunCommand(["dotnet", "exec", program, .. arguments], variables, LimitSeconds);
+        if (launcher is null) return MpiRunner.RunCommand(["dotnet", "exec", Path, .. arguments], variables, LimitSeconds);
         MpiRunner.Require(launcher);
-        return MpiRunner.Run(launcher, ranks, program, arguments, variables, LimitSeconds);
+        return MpiRunner.Run(launcher, ranks, Path, arguments, variables, LimitSeconds);
     }
 }

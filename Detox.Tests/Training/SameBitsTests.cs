@@ -61,6 +61,16 @@ public sealed class SameBitsTests
     public void TwoThreadsARankChangeNoBit(string launcher)
         => Assert.That(DetoxProgram.Train(launcher, 9, _runs[0].Options + " --threads 2").Weights, Is.EqualTo(InProcess(_runs[0].Options)));
 
+    [TestCase(MpiRunner.OpenMpi, "lenet", 3)]
+    [TestCase(MpiRunner.OpenMpi, "alie", 9)]
+    [TestCase(MpiRunner.Mpich, "mlp", 3)]
+    [TestCase(MpiRunner.Mpich, "void", 2)]
+    public void RanksOfSeveralNodesEndInTheSameBits(string launcher, string run, int nodes)
+    {
+        string options = Array.Find(_runs, named => named.Model == run).Options;
+        Assert.That(DetoxProgram.Train(launcher, 9, options, DetoxProgram.OnNodes(nodes)).Weights, Is.EqualTo(InProcess(options)));
+    }
+
     [TestCase(null, "opencl", "lenet")]
     [TestCase(MpiRunner.OpenMpi, "opencl", "lenet")]
     [TestCase(MpiRunner.OpenMpi, "cpu,opencl,opencl", "mlp")]

@@ -1,0 +1,124 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using NUnit.Framework;
+
+namespace Detox.Tests.Messaging;
+
+/// <summary>A command that runs, mostly an mpiexec with its ranks. None of its processes outlives this object.</summary>
+internal sealed partial class MpiJob : IDisposable
+{
+    public const int Kill = 9;
+    public const int Continue = 18;
+    public const int Stop = 19;
+
+    /// <summary>A variable that all processes of a job inherit, whoever has started them and whatever became of that one.</summary>
+    private const string Mark = "DETOX_TEST_JOB";
+
+    private readonly string _mark = $"{Mark}={Guid.NewGuid():N}";
+    private readonly string _command;
+    private readonly Process _process;
+    private readonly Stopwatch _clock = Stopwatch.StartNew();
+    private readonly Task<string> _output;
+    private readonly Task<string> _errors;
+
+    public MpiJob(IEnumerable<string> command, IReadOnlyDictionary<string, string>? variables)
+    {
+        // A session of its own: what a launcher sends to its group reaches nobody else.
+        ProcessStartInfo start = new("setsid", ["--wait", .. command])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment["OMPI_ALLOW_RUN_AS_ROOT"] = "1";
+        start.Environment["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1";
+        start.Environment["TERM"] = "dumb";
+        start.Environment["DOTNET_NOLOGO"] = "1";
+        start.Environment.Remove("DETOX_MPI");
+        start.Environment.Remove("DETOX_NODES");
+        foreach ((string name, string value) in variables ?? new Dictionary<string, string>()) start.Environment[name] = value;
+        start.Environment[Mark] = _mark[(Mark.Length + 1)..];
+
+        _command = string.Join(' ', start.ArgumentList.Skip(1));
+        _process = Process.Start(start)!;
+        _process.StandardInput.Close();
+        _output = _process.StandardOutput.ReadToEndAsync();
+        _errors = _process.StandardError.ReadToEndAsync();
+    }
+
+    public bool HasEnded => _process.HasExited;
+
+    /// <summary>What the job has said, once it has ended.</summary>
+    public string Said => $"{(_output.IsCompleted ? _output.Result : "")}\n{(_errors.IsCompleted ? _errors.Result : "")}";
+
+    /// <summary>Waits for the end. At the limit, counted from the start, all processes are killed and the test fails.</summary>
+    public MpiOutcome Wait(int limitSeconds)
+    {
+        TimeSpan left = TimeSpan.FromSeconds(limitSeconds) - _clock.Elapsed;
+        bool ended = _process.WaitForExit(left < TimeSpan.Zero ? TimeSpan.Zero : left);
+        TimeSpan time = _clock.Elapsed;
+        if (!ended) KillAll();
+        Task.WaitAll([_output, _errors], TimeSpan.FromSeconds(5));
+        if (!ended) Assert.Fail($"not over after {limitSeconds} s: {_command}\n{Said}");
+        return new MpiOutcome(_process.ExitCode, _output.IsCompleted ? _output.Result : "", _errors.IsCompleted ? _errors.Result : "", time);
+    }
+
+    /// <summary>Waits until no process of the job is left, which launchers do not; the test fails where one stays.</summary>
+    public void AssertNothingIsLeft()
+    {
+        const int seconds = 10;
+        Stopwatch clock = Stopwatch.StartNew();
+        int[] left = Processes();
+        while (left.Length > 0 && clock.Elapsed.TotalSeconds < seconds)
+        {
+            Thread.Sleep(20);
+            left = Processes();
+        }
+
+        Assert.That(left, Is.Empty, $"processes that are left {seconds} s after the end of {_command}");
+    }
+
+    public static void Signal(int process, int signal) => _ = SendSignal(process, signal);
+
+    public void Dispose()
+    {
+        KillAll();
+        _process.Dispose();
+    }
+
+    /// <summary>Kills all processes of the job, those too that come into being meanwhile.</summary>
+    private void KillAll()
+    {
+        for (int attempt = 0; attempt < 10; attempt++)
+        {
+            int[] family = Processes();
+            if (family.Length == 0) return;
+            foreach (int process in family) Signal(process, Kill);
+            Thread.Sleep(50);
+        }
+    }
+
+    private int[] Processes()
+    {
+        List<int> family = [];
+        foreach (string folder in Directory.EnumerateDirectories("/proc"))
+            if (int.TryParse(Path.GetFileName(folder), out int process) && process != Environment.ProcessId && IsOurs(folder)) family.Add(process);
+        return [.. family];
+    }
+
+    private bool IsOurs(string folder)
+    {
+        try
+        {
+            return File.ReadAllText(Path.Combine(folder, "environ")).Split('\0').Contains(_mark);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // It has ended meanwhile, or is another user's.
+            return false;
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int SendSignal(int process, int signal);
+}

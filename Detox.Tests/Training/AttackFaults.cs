@@ -1,0 +1,92 @@
+using Detox.Mpi.Attacks;
+using Detox.Mpi.Groups;
+using Detox.Mpi.Training;
+using NUnit.Framework;
+
+namespace Detox.Tests.Training;
+
+/// <summary>For each attack the faults that its ranks may be named for, whatever carries the messages.</summary>
+internal static class AttackFaults
+{
+    private static readonly Dictionary<string, string[]> _faults = new()
+    {
+        ["none"] = [],
+        ["reverse"] = ["dissent"],
+        ["constant"] = ["dissent"],
+        ["alie"] = ["dissent"],
+        ["bit-flip"] = ["dissent"],
+        ["nan"] = ["dissent"],
+        ["silent"] = ["vector-mismatch"],
+        ["equivocate"] = ["dissent", "false-leaves"],
+        ["mute"] = ["no-answer"],
+        ["long"] = ["protocol"],
+        ["short"] = ["protocol"],
+        ["flood"] = ["protocol"],
+        ["stale"] = ["protocol"],
+        ["garbage"] = ["protocol"],
+        ["copycat"] = ["dissent", "false-leaves"],
+        ["liar"] = ["dissent", "false-leaves"],
+
+        // Only of the rank that passes weights on to its node.
+        ["relay"] = ["false-weights"],
+        ["slow"] = [],
+        ["stop"] = ["absent"],
+        ["die"] = ["absent"],
+    };
+
+    public static IEnumerable<string> Attacks => _faults.Keys;
+
+    public static string[] Of(string attack) => _faults[attack];
+
+    /// <summary>Whether each of its ranks is sure to be named: which vectors are wanted, time decides, and only leaders pass weights on.</summary>
+    public static bool NamesAll(string attack) => Of(attack).Length > 0 && attack is not ("silent" or "relay");
+
+    /// <summary>In how many steps a rank is named that is Byzantine in every step, where a step waits for all ranks.</summary>
+    public static int Times(string attack, int steps) => attack switch
+    {
+        "stop" or "die" => 1,
+
+        // The first step has none before it.
+        "stale" => steps - 1,
+        _ => steps,
+    };
+
+    /// <summary>Every blame is of a Byzantine rank, for a fault of its attack.</summary>
+    /// <param name="mayBeLate">Whether what a rank does in one step may be seen in a later one.</param>
+    public static void AssertOnlyAttackersAreNamed(RunFiles run, TrainOptions options, string attack, bool mayBeLate = false)
+    {
+        foreach (string[] row in run.Blame)
+        {
+            // What comes too much may come when its step is over.
+            long step = long.Parse(row[0]), first = row[3] == "protocol" || mayBeLate ? 0 : step;
+            bool isByzantine = Enumerable.Range((int)first, (int)(step - first) + 1).Any(s => Byzantine(options, s)[int.Parse(row[1])]);
+            Assert.That(isByzantine, Is.True, $"rank {row[1]} did nothing wrong in step {row[0]}: {row[3]}");
+            Assert.That(Of(attack), Does.Contain(row[3]), $"rank {row[1]} in step {row[0]}");
+        }
+    }
+
+    /// <summary>Every Byzantine rank of a fixed placement is named as often as it attacked.</summary>
+    public static void AssertEachAttackerIsNamed(RunFiles run, TrainOptions options, string attack)
+    {
+        bool[] byzantine = Byzantine(options, 0);
+        for (int rank = 0; rank < byzantine.Length; rank++)
+        {
+            int named = run.Blame.Count(row => row[1] == $"{rank}");
+            if (!byzantine[rank]) Assert.That(named, Is.Zero, $"rank {rank}");
+            else if (NamesAll(attack)) Assert.That(named, Is.EqualTo(Times(attack, options.Steps)), $"rank {rank}");
+        }
+    }
+
+    /// <summary>An attack as the tests run it: fast enough.</summary>
+    public static string Text(string attack) => attack == "slow" ? "slow(seconds=0.05)" : attack;
+
+    public static bool IsOnProtocol(string attack) => Attack.Parse(attack) is ProtocolAttack;
+
+    public static bool[] Byzantine(TrainOptions options, long step)
+    {
+        GroupTable groups = GroupTable.Create(options.Ranks!.Value, options.GroupSize, options.Seed);
+        bool[] byzantine = new bool[options.Ranks!.Value];
+        Placement.Create(options.Placement, groups, options.Byzantine!.Value, options.Seed).Byzantine(step, byzantine);
+        return byzantine;
+    }
+}
