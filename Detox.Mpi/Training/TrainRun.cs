@@ -112,7 +112,10 @@ internal sealed class TrainRun : IDisposable
         WeightsTaker taker = new(_own, _weights, slots, _device, readers);
         _worker = Own(new Worker(
             _own, _groups.Members(group), group, _device, _gradients, _weights, taker, _layout.PayloadLength, _options.Ballot, _attack, seed,
-            _options.Threads!.Value));
+            _options.Threads!.Value)
+        {
+            HoldsBack = _world.Rank != 0,
+        });
         if (_world.Rank == 0)
         {
             // The other ranks of the node sleep while rank 0 aggregates and evaluates: it may use all cores.

@@ -82,7 +82,11 @@ internal sealed class Worker : IDisposable
         _outbox = new Outbox<Head>(world, 0, Tag.ToServer);
         _answer = GC.AllocateArray<byte>(Head.Bytes + Math.Max(_tree.Leaves.Length, BallotTree.LeafFloats * sizeof(float)), pinned: true);
         _listening = Listen();
-        _hasSpoken = () => _listening.Test();
+        _hasSpoken = () =>
+        {
+            WhileUntaken();
+            return _listening.Test();
+        };
         _isSuperseded = () => IsSuperseded;
     }
 
@@ -90,6 +94,9 @@ internal sealed class Worker : IDisposable
 
     /// <summary>Done while this rank waits until rank 0 has taken a message: rank 0 takes its own by it.</summary>
     public Action WhileUntaken { get; set; } = static () => { };
+
+    /// <summary>Whether this rank holds back where others suffice. Not rank 0, whom all others would wait for meanwhile.</summary>
+    public bool HoldsBack { get; init; } = true;
 
     /// <summary>The step that <see cref="NextStep"/> returned last.</summary>
     public long CurrentStep => _step;
@@ -128,7 +135,12 @@ internal sealed class Worker : IDisposable
     /// <summary>Answers what rank 0 has asked so far: for the rank that is rank 0, while it waits for the others.</summary>
     public void AnswerWhatIsAsked()
     {
-        while (_listening.Test()) Answer(NextInstruction());
+        while (_listening.Test())
+        {
+            // It is offered no step that it could begin while it sees to this one.
+            Instruction instruction = NextInstruction();
+            if (instruction.Head.Kind != MessageKind.Proceed) Answer(instruction);
+        }
     }
 
     /// <summary>3. The gradient of the group's part. A rank whose weights are damaged has nothing to say in this step.</summary>
@@ -170,7 +182,7 @@ internal sealed class Worker : IDisposable
         _voted = _step;
     }
 
-    /// <summary>The last word: what memory this rank took. Returns when rank 0 has heard it and answered.</summary>
+    /// <summary>The last word: what memory this rank took.</summary>
     public void Leave(long peakBytes, long deviceBytes)
     {
         Span<byte> body = Answer(MessageKind.Bye, 2 * sizeof(long));
@@ -246,7 +258,7 @@ internal sealed class Worker : IDisposable
         _step = instruction.Head.Step;
         _weightsDamaged = !_taker.Take(instruction, _hasSpoken);
         _weightsArrived = Stopwatch.GetTimestamp();
-        bool holds = (instruction.Head.Flags & HeadFlags.Spare) != 0 && _world.IsCrowded;
+        bool holds = HoldsBack && (instruction.Head.Flags & HeadFlags.Spare) != 0 && _world.IsCrowded;
         _hold = holds ? TimeSpan.FromSeconds(instruction.HoldSeconds) : TimeSpan.Zero;
         if (holds) EndTurn();
 
