@@ -27,11 +27,9 @@ internal sealed class Step(
         PhaseClock clock = new(record);
         placement.Byzantine(step, _isByzantine);
 
-        // 1 and 2: the same weights and the same samples give a group's ranks the same gradient.
-        if (worker.CurrentStep == step)
+        // 1 to 3: the same weights and the same samples give a group's ranks the same gradient.
+        if (worker.CurrentStep == step && worker.ComputeGradient(_isByzantine[world.Rank] && !attack.IsNone))
         {
-            // 3: the gradient of the group's part.
-            if (!worker.ComputeGradient(_isByzantine[world.Rank] && !attack.IsNone)) return true;
             record.Diverged = !float.IsFinite(worker.HonestLoss);
 
             // 4: a Byzantine rank lets its attack replace what it will send; knowing the honest gradients costs extra.
