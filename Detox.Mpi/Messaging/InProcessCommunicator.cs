@@ -112,18 +112,18 @@ internal sealed unsafe class InProcessCommunicator(InProcessTeam team, int rank)
     {
         CheckPeer(destination, tag, nameof(destination));
         MemoryHandle pin = values.Pin();
-        InProcessMessage message = new(OwnBell, (byte*)pin.Pointer, (long)values.Length * sizeof(T), Rank, tag);
+        InProcessMessage message = new(OwnBell, (byte*)pin.Pointer, (long)values.Length * sizeof(T), Rank, tag, pin);
         team.Mailboxes[destination].Send(message, quietly);
-        return new InProcessRequest(this, message, pin, 0);
+        return new InProcessRequest(this, message, 0);
     }
 
     public override Request ImmediateReceive<T>(Memory<T> values, int source, int tag)
     {
         CheckPeer(source, tag, nameof(source));
         MemoryHandle pin = values.Pin();
-        InProcessMessage message = new(OwnBell, (byte*)pin.Pointer, (long)values.Length * sizeof(T), source, tag);
+        InProcessMessage message = new(OwnBell, (byte*)pin.Pointer, (long)values.Length * sizeof(T), source, tag, pin);
         team.Mailboxes[Rank].Receive(message);
-        return new InProcessRequest(this, message, pin, sizeof(T));
+        return new InProcessRequest(this, message, sizeof(T));
     }
 
     public override bool Probe(int source, int tag, out int sender, out long bytes)

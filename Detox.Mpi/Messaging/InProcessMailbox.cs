@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Detox.Mpi.Messaging;
 
 /// <summary>The messages for one rank of an in-process communicator: sent and not yet received, or awaited and not yet sent.</summary>
@@ -68,8 +70,8 @@ internal sealed unsafe class InProcessMailbox(InProcessDoorbell owner)
         List<InProcessMessage> moving;
         lock (_lock)
         {
-            _sent.RemoveAll(message => message.Bell == bell);
-            _awaited.RemoveAll(message => message.Bell == bell);
+            Withdraw(_sent, bell);
+            Withdraw(_awaited, bell);
             moving = [.. _moving.Where(message => message.Bell == bell)];
         }
 
@@ -86,6 +88,13 @@ internal sealed unsafe class InProcessMailbox(InProcessDoorbell owner)
             messages.RemoveAt(i);
             return message;
         }
+    private static void Withdraw(List<InProcessMessage> messages, InProcessDoorbell bell)
+    {
+        foreach (InProcessMessage message in messages)
+            if (message.Bell == bell) message.Unpin();
+        messages.RemoveAll(message => message.Bell == bell);
+    }
+
         return null;
     }
 
@@ -115,7 +124,8 @@ internal sealed unsafe class InProcessMailbox(InProcessDoorbell owner)
 }
 
 /// <summary>One end of a message.</summary>
-internal sealed unsafe class InProcessMessage(InProcessDoorbell bell, byte* bytes, long length, int source, int tag)
+/// <param name="pin">What keeps the bytes where they are until the message is complete or withdrawn, if something has to.</param>
+internal sealed unsafe class InProcessMessage(InProcessDoorbell bell, byte* bytes, long length, int source, int tag, MemoryHandle pin = default)
 {
     private bool _done;
 
@@ -126,6 +136,7 @@ internal sealed unsafe class InProcessMessage(InProcessDoorbell bell, byte* byte
 
     /// <summary>The bytes sent, or the room for them.</summary>
     public long Length { get; } = length;
+    private MemoryHandle _pin = pin;
 
     public int Source { get; } = source;
 
@@ -144,3 +155,7 @@ internal sealed unsafe class InProcessMessage(InProcessDoorbell bell, byte* byte
         bell.Ring();
     }
 }
+    /// <summary>Nobody will read or write the bytes any more: they need not stay where they are.</summary>
+    public void Unpin() => _pin.Dispose();
+
+        Unpin();
