@@ -99,6 +99,7 @@ internal sealed class Round
         Close();
     }
 
+        _world.Await(() => AnswerOwn() && HasTakenOwn(), _patience.Whole);
     /// <summary>At the end of a run: waits for every rank that is there to say that it ends; the most bytes that one took.</summary>
     public (long Peak, long Device) AwaitLeaving(TimeSpan limit)
     {
@@ -125,7 +126,7 @@ internal sealed class Round
     private bool Look()
     {
         Receive();
-        _worker.AnswerWhatIsAsked();
+        AnswerOwn();
         if (Stopwatch.GetTimestamp() > _deadline) Expire();
         foreach (GroupRound round in _rounds) Advance(round);
         return IsOver();
@@ -185,6 +186,26 @@ internal sealed class Round
     private void ReceiveFromOthers()
     {
         foreach (Conversation rank in _ranks)
+    /// <summary>Lets the worker of rank 0 answer once all that it has sent is taken: it has this thread too, and would wait for itself.</summary>
+    private bool AnswerOwn()
+    {
+        bool hasTaken = HasTakenOwn();
+        if (hasTaken) _worker.AnswerWhatIsAsked();
+        return hasTaken;
+    }
+
+    private bool HasTakenOwn()
+    {
+        Conversation own = _ranks[_world.Rank];
+        while (true)
+        {
+            if (own.HasReceived()) Handle(own);
+            else if (own.IsReceiving) return false;
+            else if (_world.Probe(own.Rank, Tag.ToServer, out _, out long bytes)) StartToReceive(own, bytes);
+            else return true;
+        }
+    }
+
             if (!rank.IsReceiving && _world.Probe(rank.Rank, Tag.ToServer, out _, out long bytes)) StartToReceive(rank, bytes);
     }
 
