@@ -151,6 +151,9 @@ internal sealed unsafe class InProcessCommunicator(InProcessTeam team, int rank)
     {
         Patience patience = default;
         while (true)
+    /// <summary>Threads cannot be ended from outside: their waits end.</summary>
+    public override void EndWithout(IReadOnlyList<int> ranks, int exitCode) => team.World.End();
+
         {
             int rings = OwnBell.Rings;
             if (message.Done) return;

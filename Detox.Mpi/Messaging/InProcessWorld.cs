@@ -64,12 +64,17 @@ public sealed class InProcessWorld
     }
 
     /// <summary>Keeps the first failure and wakes every rank that waits.</summary>
-    internal void Fail(Exception exception)
+    internal void Fail(Exception exception) => End(ExceptionDispatchInfo.Capture(exception));
+
+    /// <summary>Ends every rank that waits, which is no failure.</summary>
+    internal void End() => End(failure: null);
+
+    private void End(ExceptionDispatchInfo? failure)
     {
         lock (_lock)
         {
             if (HasFailed) return;
-            _failure = ExceptionDispatchInfo.Capture(exception);
+            _failure = failure;
             _hasFailed = true;
             foreach (InProcessDoorbell bell in _bells) bell.Ring();
         }

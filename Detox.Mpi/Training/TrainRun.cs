@@ -165,7 +165,7 @@ internal sealed class TrainRun : IDisposable
         ExitCode code = report.Finish(_weights.Values, peak, devicePeak);
         _server.LetLeave((int)code);
         _worker.AwaitLeave();
-        if (_server.Missing is { Count: > 0 } missing) _world.EndWithout(missing, (int)code);
+        if (_server.Missing() is { Count: > 0 } missing) _world.EndWithout(missing, (int)code);
         return code;
     }
 
