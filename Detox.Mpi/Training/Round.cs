@@ -71,6 +71,9 @@ internal sealed class Round
     /// <summary>Called with a rank that asks rank 0 for the weights of the step that it owes.</summary>
     public Action<Conversation, HeadFlags> WeightsWanted { get; set; } = static (_, _) => { };
 
+    /// <summary>Called with a rank that has not been sent yet what it wanted.</summary>
+    public Action<Conversation> WeightsAwaited { get; set; } = static _ => { };
+
     /// <summary>Called with a rank that may be let to this step although it was not when the step began: it has answered for an older one, or its
     /// answer for that may have been lost.</summary>
     public Action<Conversation> LetProceed { get; set; } = static _ => { };
@@ -96,10 +99,10 @@ internal sealed class Round
             // Each look sees for itself which deadlines have come.
         }
 
+        _world.Await(() => AnswerOwn() && HasTakenOwn(), _patience.Whole);
         Close();
     }
 
-        _world.Await(() => AnswerOwn() && HasTakenOwn(), _patience.Whole);
     /// <summary>At the end of a run: waits for every rank that is there to say that it ends; the most bytes that one took.</summary>
     public (long Peak, long Device) AwaitLeaving(TimeSpan limit)
     {
@@ -127,6 +130,8 @@ internal sealed class Round
     {
         Receive();
         AnswerOwn();
+        foreach (Conversation rank in _ranks)
+            if (rank.AwaitsWeights) WeightsAwaited(rank);
         if (Stopwatch.GetTimestamp() > _deadline) Expire();
         foreach (GroupRound round in _rounds) Advance(round);
         return IsOver();
@@ -183,9 +188,6 @@ internal sealed class Round
         }
     }
 
-    private void ReceiveFromOthers()
-    {
-        foreach (Conversation rank in _ranks)
     /// <summary>Lets the worker of rank 0 answer once all that it has sent is taken: it has this thread too, and would wait for itself.</summary>
     private bool AnswerOwn()
     {
@@ -206,6 +208,9 @@ internal sealed class Round
         }
     }
 
+    private void ReceiveFromOthers()
+    {
+        foreach (Conversation rank in _ranks)
             if (!rank.IsReceiving && _world.Probe(rank.Rank, Tag.ToServer, out _, out long bytes)) StartToReceive(rank, bytes);
     }
 

@@ -80,6 +80,7 @@ internal sealed class Server : IDisposable
         BallotTree weightsTree = new(device, BallotKind.Sha256, (int)_weights.View.Length);
         _publisher = new WeightsPublisher(world, _weights, weightsSlots, weightsTree, start.Reach, _patience, record);
         _round.WeightsWanted = _publisher.Hear;
+        _round.WeightsAwaited = _publisher.SendAwaited;
         _round.LetProceed = _publisher.LetProceed;
     }
 

@@ -83,7 +83,16 @@ internal sealed class WeightsPublisher(
         }
 
         _complaints.Add((rank.Rank, rank.Carrier, flags));
-        Send(rank.Rank);
+        rank.AwaitsWeights = true;
+        SendAwaited(rank);
+    }
+
+    /// <summary>Sends a rank the weights that it has asked for, once older ones are not in the way any more.</summary>
+    public void SendAwaited(Conversation rank)
+    {
+        if (rank.NewestOwed == Step && _sending[rank.Rank]?.Test() == false) return;
+        rank.AwaitsWeights = false;
+        if (rank.NewestOwed == Step) Send(rank.Rank);
     }
 
     /// <summary>After a step: whom the complaints speak of.</summary>
@@ -123,7 +132,7 @@ internal sealed class WeightsPublisher(
         if (place > 0) AddChildren(ref proceed, place);
         if (!rank.TrySay(proceed)) return;
         rank.Owe(Step);
-        rank.HasWeightsFromHere = false;
+        rank.HasWeightsFromHere = rank.AwaitsWeights = false;
         rank.Carrier = proceed.Carrier;
 
         // To whoever cannot read them here, and has nobody else who carries them.
