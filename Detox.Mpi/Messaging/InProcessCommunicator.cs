@@ -13,7 +13,10 @@ internal sealed unsafe class InProcessCommunicator(InProcessTeam team, int rank)
 
     public override string Description => "threads of one process";
 
-    public override IReadOnlyList<int> Nodes { get; } = new int[team.Size];
+    public override IReadOnlyList<int> Nodes => team.Nodes;
+
+    /// <summary>Messages sent to this rank that it has not received.</summary>
+    internal int Held => team.Mailboxes[Rank].Held;
 
     /// <summary>One: how many ranks of a process compute at a time is not its ranks' affair.</summary>
     public override int OwnCores => 1;
@@ -30,7 +33,8 @@ internal sealed unsafe class InProcessCommunicator(InProcessTeam team, int rank)
         (int Color, int Key)[] all = new (int, int)[Size];
         Allgather([(color, key)], all.AsSpan());
         int[] members = [.. Enumerable.Range(0, Size).Where(rank => all[rank].Color == color).OrderBy(rank => all[rank].Key)];
-        if (members[0] == Rank) team.Handover[Rank] = new InProcessTeam(team.World, [.. members.Select(rank => team.Bells[rank])]);
+        if (members[0] == Rank)
+            team.Handover[Rank] = new InProcessTeam(team.World, [.. members.Select(rank => team.Bells[rank])], [.. members.Select(rank => Nodes[rank])]);
         team.Barrier();
         InProcessTeam part = team.Handover[members[0]]!;
         team.Barrier();
@@ -139,7 +143,7 @@ internal sealed unsafe class InProcessCommunicator(InProcessTeam team, int rank)
         byte[]?[] boards = team.Boards(_openings++);
         if (writes) boards[Rank] = GC.AllocateArray<byte>(checked((int)bytes), pinned: true);
         team.Barrier();
-        return new InProcessBoards(boards, Rank);
+        return new InProcessBoards(boards, Rank, Nodes);
     }
 
     public override void Withdraw()
@@ -147,13 +151,13 @@ internal sealed unsafe class InProcessCommunicator(InProcessTeam team, int rank)
         foreach (InProcessMailbox mailbox in team.Mailboxes) mailbox.Withdraw(OwnBell);
     }
 
+    /// <summary>Threads cannot be ended from outside: their waits end.</summary>
+    public override void EndWithout(IReadOnlyList<int> ranks, int exitCode) => team.World.End();
+
     private void Await(InProcessMessage message, InProcessMailbox mailbox)
     {
         Patience patience = default;
         while (true)
-    /// <summary>Threads cannot be ended from outside: their waits end.</summary>
-    public override void EndWithout(IReadOnlyList<int> ranks, int exitCode) => team.World.End();
-
         {
             int rings = OwnBell.Rings;
             if (message.Done) return;

@@ -11,6 +11,15 @@ internal sealed unsafe class InProcessMailbox(InProcessDoorbell owner)
     private readonly List<InProcessMessage> _awaited = [];
     private readonly List<InProcessMessage> _moving = [];
 
+    /// <summary>Messages that have been sent and not received.</summary>
+    public int Held
+    {
+        get
+        {
+            lock (_lock) return _sent.Count;
+        }
+    }
+
     public void Send(InProcessMessage message, bool quietly = false)
     {
         InProcessMessage? receiver;
@@ -79,6 +88,13 @@ internal sealed unsafe class InProcessMailbox(InProcessDoorbell owner)
             while (!message.Done) Thread.Sleep(0);
     }
 
+    private static void Withdraw(List<InProcessMessage> messages, InProcessDoorbell bell)
+    {
+        foreach (InProcessMessage message in messages)
+            if (message.Bell == bell) message.Unpin();
+        messages.RemoveAll(message => message.Bell == bell);
+    }
+
     private static InProcessMessage? TakeFirst(List<InProcessMessage> messages, InProcessMessage match)
     {
         for (int i = 0; i < messages.Count; i++)
@@ -88,13 +104,6 @@ internal sealed unsafe class InProcessMailbox(InProcessDoorbell owner)
             messages.RemoveAt(i);
             return message;
         }
-    private static void Withdraw(List<InProcessMessage> messages, InProcessDoorbell bell)
-    {
-        foreach (InProcessMessage message in messages)
-            if (message.Bell == bell) message.Unpin();
-        messages.RemoveAll(message => message.Bell == bell);
-    }
-
         return null;
     }
 
@@ -127,6 +136,7 @@ internal sealed unsafe class InProcessMailbox(InProcessDoorbell owner)
 /// <param name="pin">What keeps the bytes where they are until the message is complete or withdrawn, if something has to.</param>
 internal sealed unsafe class InProcessMessage(InProcessDoorbell bell, byte* bytes, long length, int source, int tag, MemoryHandle pin = default)
 {
+    private MemoryHandle _pin = pin;
     private bool _done;
 
     /// <summary>The doorbell of the rank whose end this is.</summary>
@@ -136,7 +146,6 @@ internal sealed unsafe class InProcessMessage(InProcessDoorbell bell, byte* byte
 
     /// <summary>The bytes sent, or the room for them.</summary>
     public long Length { get; } = length;
-    private MemoryHandle _pin = pin;
 
     public int Source { get; } = source;
 
@@ -148,14 +157,14 @@ internal sealed unsafe class InProcessMessage(InProcessDoorbell bell, byte* byte
 
     public bool Done => Volatile.Read(ref _done);
 
+    /// <summary>Nobody will read or write the bytes any more: they need not stay where they are.</summary>
+    public void Unpin() => _pin.Dispose();
+
     /// <summary>Wakes the rank whose end this is.</summary>
     public void Complete()
     {
+        Unpin();
         Volatile.Write(ref _done, true);
         bell.Ring();
     }
 }
-    /// <summary>Nobody will read or write the bytes any more: they need not stay where they are.</summary>
-    public void Unpin() => _pin.Dispose();
-
-        Unpin();

@@ -148,11 +148,11 @@ internal sealed class Conversation(Communicator world, int rank, int group, stri
         return step - LeftQuestionIn < remembered && LeftQuestionIn >= 0;
     }
 
-    /// <summary>Sends an instruction; false where the rank takes none.</summary>
-    public bool TrySay(in Instruction instruction) => _outbox.TrySend(instruction);
-
     /// <summary>Whether it has taken every instruction.</summary>
     public bool HasHeard => _outbox.IsTaken;
+
+    /// <summary>Sends an instruction; false where the rank takes none.</summary>
+    public bool TrySay(in Instruction instruction) => _outbox.TrySend(instruction);
 
     /// <summary>Asks a question about a step.</summary>
     public void Ask(MessageKind question, long step, int number = 0)
