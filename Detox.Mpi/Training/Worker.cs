@@ -26,6 +26,7 @@ internal sealed class Worker : IDisposable
     private readonly BallotTree _tree;
     private readonly GroupVote _group;
     private readonly WeightsTaker _taker;
+    private readonly StrayMessages _strays;
     private readonly Attack _attack;
     private readonly ulong _seed;
     private readonly int _groupNumber;
@@ -76,6 +77,7 @@ internal sealed class Worker : IDisposable
         _seed = seed;
         _threads = threads;
         _group = new GroupVote(world, group);
+        _strays = new StrayMessages(world, group.ToArray(), attack.NeedsHonestGradients);
         _outbox = new Outbox<Head>(world, 0, Tag.ToServer);
         _answer = GC.AllocateArray<byte>(Head.Bytes + Math.Max(_tree.Leaves.Length, BallotTree.LeafFloats * sizeof(float)), pinned: true);
         _listening = Listen();
@@ -130,6 +132,7 @@ internal sealed class Worker : IDisposable
         _isByzantine = isByzantine;
         _attackSeconds = 0;
         _sendingVector?.Wait();
+        _strays.Drop();
         _world.TakeTurn(_threads);
         _hasTurn = true;
         if (!_weightsDamaged) Compute(attempt: 0);
