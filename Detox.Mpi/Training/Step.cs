@@ -51,9 +51,11 @@ internal sealed class Step(
         server.Aggregate();
         clock.Lap(Phase.Aggregate);
         bool stepFollows = !record.Diverged && step + 1 < steps;
+
+        // Before the next step's weights go out: with them ranks are told how long to wait for whoever carries them, a share of what rank 0 waits.
+        server.Took(record.MethodSeconds);
         if (stepFollows) server.Publish(step + 1);
         clock.Lap(Phase.Broadcast);
-        server.Took(record.MethodSeconds);
         return stepFollows;
     }
 
