@@ -102,7 +102,11 @@ internal sealed class WeightsPublisher(
         {
             int carrier = complaints.Key, behind = ranks.Count(rank => rank.Carrier == carrier);
             int wrong = complaints.Count(complaint => complaint.Flags == HeadFlags.None);
-            if (carrier != 0 && 2 * complaints.Count() >= behind)
+
+            // A rank that is behind itself, or got nothing from a carrier that is to blame, had nothing to pass on in time.
+            bool hadNothing = ranks[carrier].Ballot is null || _complaints.Exists(complaint => complaint.Rank == carrier && IsBlamed(complaint.Carrier));
+            if (wrong == 0 && hadNothing) continue;
+            if (IsBlamed(carrier))
             {
                 _isDistrusted[carrier] = true;
                 record.Add(new Blame(record.Step, carrier, ranks[carrier].Group, 2 * wrong >= behind ? Fault.FalseWeights : Fault.NoAnswer));
@@ -114,6 +118,9 @@ internal sealed class WeightsPublisher(
         }
 
         _complaints.Clear();
+
+        bool IsBlamed(int carrier)
+            => carrier != 0 && 2 * _complaints.Count(complaint => complaint.Carrier == carrier) >= ranks.Count(rank => rank.Carrier == carrier);
     }
 
     private bool IsRelay(Conversation rank)

@@ -68,6 +68,28 @@ public sealed class AnyMessageTests
         Assert.That(held, Is.LessThan(2 * times * attackers * messagesOfAStep), "more than two steps' messages wait for a rank");
     }
 
+    /// <summary>Messages that nobody takes: to whom, and with what tag, does not matter.</summary>
+    [Test]
+    public void WhatNobodyAwaitsDoesNotPileUp([Values] Wait wait, [Values(0, 3)] int nodeSize)
+    {
+        const int times = 100, attackers = 3;
+        ProtocolRule[] flood = [.. Enumerable.Range(0, attackers).Select(attacker
+            => new ProtocolRule(attacker, MessageKind.Ballot, From: 0, Every: 1, Deed.Precede, Origin.Copy, Change.Tag | Change.Destination, times, Salt: 0))];
+        int held = ProtocolRun.Check(new ProtocolCase(Ranks: 9, GroupSize: 3, nodeSize, wait, Seed: 1, flood));
+        Assert.That(held, Is.LessThan(times * attackers), "as many messages wait for a rank as all ranks are sent in a step");
+    }
+
+    /// <summary>A rank that is late leaves weights, and words about them, untaken: it gets the next ones all the same, and nobody is to blame.</summary>
+    [Test]
+    public void LateRanksOfOtherNodesGetTheirWeights([Values(2, 4)] int nodeSize, [Values] bool onlyWeights, [Values] bool swallows)
+    {
+        Deed deed = swallows ? Deed.Swallow : Deed.Delay;
+        ProtocolRule[] late = [.. Enumerable.Range(0, 6).Select(attacker
+            => new ProtocolRule(attacker, onlyWeights ? MessageKind.Weights : MessageKind.Ballot, From: 0, Every: 1, deed, Origin.Copy, Change.None, Times: 1, Salt: 0))];
+        for (uint seed = 0; seed < 4; seed++)
+            ProtocolRun.Check(new ProtocolCase(Ranks: 15, GroupSize: 5, nodeSize, Wait.Majority, seed, late));
+    }
+
     /// <summary>A smaller case that fails too is easier to understand: CsCheck looks for one, beginning with this.</summary>
     private static void Report(string seed, ProtocolCase drawn, BrokenPromiseException broken)
     {
