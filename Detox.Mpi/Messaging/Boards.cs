@@ -14,11 +14,11 @@ public abstract class Boards : IDisposable
 }
 
 /// <summary>Boards of the threads of one process.</summary>
-internal sealed class InProcessBoards(byte[]?[] boards, int rank) : Boards
+internal sealed class InProcessBoards(byte[]?[] boards, int rank, IReadOnlyList<int> nodes) : Boards
 {
     public override Memory<byte> Own => boards[rank];
 
-    public override ReadOnlySpan<byte> Of(int rank) => boards[rank];
+    public override ReadOnlySpan<byte> Of(int other) => nodes[other] == nodes[rank] ? boards[other] : [];
 
     public override void Dispose()
     {

@@ -36,7 +36,13 @@ internal sealed class Outgoing(ByzantineCommunicator sender, ReadOnlyMemory<byte
     }
 
     /// <summary>Sends further bytes to the same rank.</summary>
-    public void Also(byte[] bytes) => sender.SendAside(bytes, Destination, Tag);
+    public void Also(byte[] bytes) => Also(bytes, Destination, Tag);
+
+    /// <summary>Sends further bytes to any rank.</summary>
+    public void Also(byte[] bytes, int destination, int tag) => sender.SendAside(bytes, destination, tag);
+
+    /// <summary>How many ranks there are.</summary>
+    public int Ranks => sender.Size;
 
     /// <summary>Sends nothing, and lets the sender believe that it did.</summary>
     public Request Swallow() => _nothing;

@@ -13,7 +13,10 @@ internal sealed unsafe class InProcessCommunicator(InProcessTeam team, int rank)
 
     public override string Description => "threads of one process";
 
-    public override IReadOnlyList<int> Nodes { get; } = new int[team.Size];
+    public override IReadOnlyList<int> Nodes => team.Nodes;
+
+    /// <summary>Messages sent to this rank that it has not received.</summary>
+    internal int Held => team.Mailboxes[Rank].Held;
 
     /// <summary>One: how many ranks of a process compute at a time is not its ranks' affair.</summary>
     public override int OwnCores => 1;
@@ -30,7 +33,8 @@ internal sealed unsafe class InProcessCommunicator(InProcessTeam team, int rank)
         (int Color, int Key)[] all = new (int, int)[Size];
         Allgather([(color, key)], all.AsSpan());
         int[] members = [.. Enumerable.Range(0, Size).Where(rank => all[rank].Color == color).OrderBy(rank => all[rank].Key)];
-        if (members[0] == Rank) team.Handover[Rank] = new InProcessTeam(team.World, [.. members.Select(rank => team.Bells[rank])]);
+        if (members[0] == Rank)
+            team.Handover[Rank] = new InProcessTeam(team.World, [.. members.Select(rank => team.Bells[rank])], [.. members.Select(rank => Nodes[rank])]);
         team.Barrier();
         InProcessTeam part = team.Handover[members[0]]!;
         team.Barrier();
@@ -112,18 +116,18 @@ internal sealed unsafe class InProcessCommunicator(InProcessTeam team, int rank)
     {
         CheckPeer(destination, tag, nameof(destination));
         MemoryHandle pin = values.Pin();
-        InProcessMessage message = new(OwnBell, (byte*)pin.Pointer, (long)values.Length * sizeof(T), Rank, tag);
+        InProcessMessage message = new(OwnBell, (byte*)pin.Pointer, (long)values.Length * sizeof(T), Rank, tag, pin);
         team.Mailboxes[destination].Send(message, quietly);
-        return new InProcessRequest(this, message, pin, 0);
+        return new InProcessRequest(this, message, 0);
     }
 
     public override Request ImmediateReceive<T>(Memory<T> values, int source, int tag)
     {
         CheckPeer(source, tag, nameof(source));
         MemoryHandle pin = values.Pin();
-        InProcessMessage message = new(OwnBell, (byte*)pin.Pointer, (long)values.Length * sizeof(T), source, tag);
+        InProcessMessage message = new(OwnBell, (byte*)pin.Pointer, (long)values.Length * sizeof(T), source, tag, pin);
         team.Mailboxes[Rank].Receive(message);
-        return new InProcessRequest(this, message, pin, sizeof(T));
+        return new InProcessRequest(this, message, sizeof(T));
     }
 
     public override bool Probe(int source, int tag, out int sender, out long bytes)
@@ -139,13 +143,16 @@ internal sealed unsafe class InProcessCommunicator(InProcessTeam team, int rank)
         byte[]?[] boards = team.Boards(_openings++);
         if (writes) boards[Rank] = GC.AllocateArray<byte>(checked((int)bytes), pinned: true);
         team.Barrier();
-        return new InProcessBoards(boards, Rank);
+        return new InProcessBoards(boards, Rank, Nodes);
     }
 
     public override void Withdraw()
     {
         foreach (InProcessMailbox mailbox in team.Mailboxes) mailbox.Withdraw(OwnBell);
     }
+
+    /// <summary>Threads cannot be ended from outside: their waits end.</summary>
+    public override void EndWithout(IReadOnlyList<int> ranks, int exitCode) => team.World.End();
 
     private void Await(InProcessMessage message, InProcessMailbox mailbox)
     {

@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Detox.Mpi.Messaging;
 
 /// <summary>The messages for one rank of an in-process communicator: sent and not yet received, or awaited and not yet sent.</summary>
@@ -8,6 +10,15 @@ internal sealed unsafe class InProcessMailbox(InProcessDoorbell owner)
     private readonly List<InProcessMessage> _sent = [];
     private readonly List<InProcessMessage> _awaited = [];
     private readonly List<InProcessMessage> _moving = [];
+
+    /// <summary>Messages that have been sent and not received.</summary>
+    public int Held
+    {
+        get
+        {
+            lock (_lock) return _sent.Count;
+        }
+    }
 
     public void Send(InProcessMessage message, bool quietly = false)
     {
@@ -68,13 +79,20 @@ internal sealed unsafe class InProcessMailbox(InProcessDoorbell owner)
         List<InProcessMessage> moving;
         lock (_lock)
         {
-            _sent.RemoveAll(message => message.Bell == bell);
-            _awaited.RemoveAll(message => message.Bell == bell);
+            Withdraw(_sent, bell);
+            Withdraw(_awaited, bell);
             moving = [.. _moving.Where(message => message.Bell == bell)];
         }
 
         foreach (InProcessMessage message in moving)
             while (!message.Done) Thread.Sleep(0);
+    }
+
+    private static void Withdraw(List<InProcessMessage> messages, InProcessDoorbell bell)
+    {
+        foreach (InProcessMessage message in messages)
+            if (message.Bell == bell) message.Unpin();
+        messages.RemoveAll(message => message.Bell == bell);
     }
 
     private static InProcessMessage? TakeFirst(List<InProcessMessage> messages, InProcessMessage match)
@@ -115,8 +133,10 @@ internal sealed unsafe class InProcessMailbox(InProcessDoorbell owner)
 }
 
 /// <summary>One end of a message.</summary>
-internal sealed unsafe class InProcessMessage(InProcessDoorbell bell, byte* bytes, long length, int source, int tag)
+/// <param name="pin">What keeps the bytes where they are until the message is complete or withdrawn, if something has to.</param>
+internal sealed unsafe class InProcessMessage(InProcessDoorbell bell, byte* bytes, long length, int source, int tag, MemoryHandle pin = default)
 {
+    private MemoryHandle _pin = pin;
     private bool _done;
 
     /// <summary>The doorbell of the rank whose end this is.</summary>
@@ -137,9 +157,13 @@ internal sealed unsafe class InProcessMessage(InProcessDoorbell bell, byte* byte
 
     public bool Done => Volatile.Read(ref _done);
 
+    /// <summary>Nobody will read or write the bytes any more: they need not stay where they are.</summary>
+    public void Unpin() => _pin.Dispose();
+
     /// <summary>Wakes the rank whose end this is.</summary>
     public void Complete()
     {
+        Unpin();
         Volatile.Write(ref _done, true);
         bell.Ring();
     }

@@ -11,10 +11,12 @@ internal sealed unsafe class InProcessTeam
     private int _copying;
 
     /// <param name="bells">The doorbell of each rank: a thread has one, whatever communicators it is in.</param>
-    public InProcessTeam(InProcessWorld world, InProcessDoorbell[] bells)
+    /// <param name="nodes">The node of each rank.</param>
+    public InProcessTeam(InProcessWorld world, InProcessDoorbell[] bells, int[] nodes)
     {
         World = world;
         Bells = bells;
+        Nodes = nodes;
         _turnstile = world.NewBell();
         Board = new Notice[bells.Length];
         Handover = new InProcessTeam?[bells.Length];
@@ -24,6 +26,8 @@ internal sealed unsafe class InProcessTeam
     public InProcessWorld World { get; }
 
     public InProcessDoorbell[] Bells { get; }
+
+    public int[] Nodes { get; }
 
     public InProcessMailbox[] Mailboxes { get; }
 

@@ -20,14 +20,15 @@ public sealed class InProcessWorld
     internal bool HasFailed => _hasFailed;
 
     /// <summary>Runs <paramref name="rankBody"/> as each of <paramref name="size"/> ranks and returns when all have ended.</summary>
+    /// <param name="nodes">The node of each rank, as if the threads were on several; null: all are on one.</param>
     /// <exception cref="Exception">The first exception that left a rank's body, as it was. The other ranks' waits then end
     /// with an <see cref="OperationCanceledException"/>.</exception>
-    public static void Run(int size, Action<Communicator> rankBody)
+    public static void Run(int size, Action<Communicator> rankBody, int[]? nodes = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(size, 1);
         InProcessWorld world = new();
         InProcessDoorbell[] bells = [.. Enumerable.Range(0, size).Select(_ => world.NewBell())];
-        InProcessTeam team = new(world, bells);
+        InProcessTeam team = new(world, bells, nodes ?? new int[size]);
         Thread[] threads = [.. Enumerable.Range(0, size).Select(rank => new Thread(() => world.RunRank(team, rank, rankBody), StackBytes)
         {
             Name = $"rank {rank}",
@@ -64,12 +65,17 @@ public sealed class InProcessWorld
     }
 
     /// <summary>Keeps the first failure and wakes every rank that waits.</summary>
-    internal void Fail(Exception exception)
+    internal void Fail(Exception exception) => End(ExceptionDispatchInfo.Capture(exception));
+
+    /// <summary>Ends every rank that waits, which is no failure.</summary>
+    internal void End() => End(failure: null);
+
+    private void End(ExceptionDispatchInfo? failure)
     {
         lock (_lock)
         {
             if (HasFailed) return;
-            _failure = ExceptionDispatchInfo.Capture(exception);
+            _failure = failure;
             _hasFailed = true;
             foreach (InProcessDoorbell bell in _bells) bell.Ring();
         }

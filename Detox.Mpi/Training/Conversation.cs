@@ -78,6 +78,9 @@ internal sealed class Conversation(Communicator world, int rank, int group, stri
     /// <summary>Whether it has asked for the weights of the step that it owes, and was answered.</summary>
     public bool HasWeightsFromHere { get; set; }
 
+    /// <summary>Whether it has not been sent the weights yet that it has asked for.</summary>
+    public bool AwaitsWeights { get; set; }
+
     /// <summary>Whether it has said that it ends.</summary>
     public bool HasLeft { get; set; }
 
@@ -152,6 +155,9 @@ internal sealed class Conversation(Communicator world, int rank, int group, stri
         _owed.RemoveAll(owed => owed.Step <= step);
         return majority;
     }
+
+    /// <summary>Whether it has taken every instruction.</summary>
+    public bool HasHeard => _outbox.IsTaken;
 
     /// <summary>Sends an instruction; false where the rank takes none.</summary>
     public bool TrySay(in Instruction instruction) => _outbox.TrySend(instruction);

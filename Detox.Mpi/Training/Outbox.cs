@@ -10,6 +10,9 @@ internal sealed class Outbox<T>(Communicator world, int destination, int tag, in
     private readonly Request?[] _sends = new Request?[room];
     private int _next;
 
+    /// <summary>Whether all that was sent is taken.</summary>
+    public bool IsTaken => Array.TrueForAll(_sends, send => send?.Test() != false);
+
     /// <summary>Starts to send; false where the rank has taken none of the last messages, so that this one is not sent.</summary>
     public bool TrySend(in T message)
     {

@@ -7,14 +7,6 @@ namespace Detox.Mpi.Training;
 /// <content>What ranks send: received where there is room for it, held against what the conversation expects, taken or refused.</content>
 internal sealed partial class Round
 {
-    /// <summary>Takes what rank 0's own worker has sent, between steps too: it may be a vector that its group needed no more when it came.</summary>
-    public void TakeOwn()
-    {
-        Conversation own = _ranks[_world.Rank];
-        if (own.HasReceived()) Handle(own);
-        ReceiveFrom(own);
-    }
-
     private void Receive()
     {
         foreach (Conversation rank in _ranks)
@@ -37,14 +29,30 @@ internal sealed partial class Round
         }
     }
 
-    private void ReceiveFromOthers()
+    /// <summary>Lets the worker of rank 0 answer once all that it has sent is taken: it has this thread too, and would wait for itself.</summary>
+    private bool AnswerOwn()
     {
-        foreach (Conversation rank in _ranks) ReceiveFrom(rank);
+        bool hasTaken = HasTakenOwn();
+        if (hasTaken) _worker.AnswerWhatIsAsked();
+        return hasTaken;
     }
 
-    private void ReceiveFrom(Conversation rank)
+    private bool HasTakenOwn()
     {
-        if (!rank.IsReceiving && _world.Probe(rank.Rank, Tag.ToServer, out _, out long bytes)) StartToReceive(rank, bytes);
+        Conversation own = _ranks[_world.Rank];
+        while (true)
+        {
+            if (own.HasReceived()) Handle(own);
+            else if (own.IsReceiving) return false;
+            else if (_world.Probe(own.Rank, Tag.ToServer, out _, out long bytes)) StartToReceive(own, bytes);
+            else return true;
+        }
+    }
+
+    private void ReceiveFromOthers()
+    {
+        foreach (Conversation rank in _ranks)
+            if (!rank.IsReceiving && _world.Probe(rank.Rank, Tag.ToServer, out _, out long bytes)) StartToReceive(rank, bytes);
     }
 
     private void StartToReceive(Conversation rank, long bytes)

@@ -72,6 +72,9 @@ internal sealed partial class Round
     /// <summary>Called with a rank that asks rank 0 for the weights of the step that it owes.</summary>
     public Action<Conversation, HeadFlags> WeightsWanted { get; set; } = static (_, _) => { };
 
+    /// <summary>Called with a rank that has not been sent yet what it wanted.</summary>
+    public Action<Conversation> WeightsAwaited { get; set; } = static _ => { };
+
     /// <summary>Called with a rank that may be let to this step although it was not when the step began: it has answered for an older one, or its
     /// answer for that may have been lost.</summary>
     public Action<Conversation> LetProceed { get; set; } = static _ => { };
@@ -101,6 +104,7 @@ internal sealed partial class Round
             // Each look sees for itself which deadlines have come.
         }
 
+        _world.Await(() => AnswerOwn() && HasTakenOwn(), _patience.Whole);
         Close();
     }
 
@@ -130,7 +134,9 @@ internal sealed partial class Round
     private bool Look()
     {
         Receive();
-        _worker.AnswerWhatIsAsked();
+        AnswerOwn();
+        foreach (Conversation rank in _ranks)
+            if (rank.AwaitsWeights) WeightsAwaited(rank);
         if (Stopwatch.GetTimestamp() > _deadline) Expire();
         foreach (GroupRound round in _rounds) Advance(round);
         return IsOver();

@@ -80,13 +80,18 @@ internal sealed class Server : IDisposable
         BallotTree weightsTree = new(device, BallotKind.Sha256, (int)_weights.View.Length);
         _publisher = new WeightsPublisher(world, _weights, weightsSlots, weightsTree, start.Reach, _patience, record);
         _round.WeightsWanted = _publisher.Hear;
+        _round.WeightsAwaited = _publisher.SendAwaited;
         _round.LetProceed = _publisher.LetProceed;
         _round.Hurry = _publisher.Hurry;
-        worker.WhileUntaken = _round.TakeOwn;
     }
 
-    /// <summary>Ranks that have not said that they end.</summary>
-    public IReadOnlyList<int> Missing => [.. _round.Ranks.Where(rank => !rank.HasLeft).Select(rank => rank.Rank)];
+    /// <summary>Ranks that have not said that they end, or do not hear that they may.</summary>
+    public IReadOnlyList<int> Missing()
+    {
+        const double seconds = 1;
+        _world.Await(() => _round.Ranks.All(rank => rank.HasHeard), TimeSpan.FromSeconds(seconds));
+        return [.. _round.Ranks.Where(rank => !rank.HasLeft || !rank.HasHeard).Select(rank => rank.Rank)];
+    }
 
     /// <summary>6, 7 and 9. A verified vector of each group that has a majority, and who dissents.</summary>
     /// <returns>Seconds until the last gradient was there, and what the attackers' knowledge took, as the ranks tell.</returns>

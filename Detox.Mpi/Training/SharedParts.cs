@@ -11,9 +11,10 @@ internal sealed class SharedParts : IDisposable
     private readonly List<IDisposable> _owned = [];
     private readonly List<Device> _networkDevices = [];
 
-    public SharedParts(TrainOptions options)
+    /// <param name="data">Null: what the options name.</param>
+    public SharedParts(TrainOptions options, DataSplit? data = null)
     {
-        Data = DataSource.Open(options.Data, options.Seed);
+        Data = data ?? DataSource.Open(options.Data, options.Seed);
         List<IGradientSource> networks = [];
         Layout = null!;
 

@@ -52,6 +52,9 @@ internal sealed class Step(
         // How long ranks wait for the next step's weights follows from it: less than rank 0 waits for their ballots.
         server.Took(record.MethodSeconds);
         bool stepFollows = !record.Diverged && step + 1 < steps;
+
+        // Before the next step's weights go out: with them ranks are told how long to wait for whoever carries them, a share of what rank 0 waits.
+        server.Took(record.MethodSeconds);
         if (stepFollows) server.Publish(step + 1);
         clock.Lap(Phase.Broadcast);
         return stepFollows;

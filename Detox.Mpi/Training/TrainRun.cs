@@ -35,7 +35,7 @@ internal sealed class TrainRun : IDisposable
     private Network? _judge;
     private RunStart? _start;
 
-    private TrainRun(Communicator world, TrainOptions options, SharedParts? shared)
+    private TrainRun(Communicator world, TrainOptions options, SharedParts? shared, Experiment? experiment)
     {
         _world = world;
         _options = options;
@@ -43,8 +43,7 @@ internal sealed class TrainRun : IDisposable
         ulong seed = options.Seed;
         _groups = GroupTable.Create(options.Ranks!.Value, options.GroupSize, seed);
         _data = shared?.Data ?? DataSource.Open(options.Data, seed);
-        _attack = Attack.Parse(options.Attack);
-        _placement = Placement.Create(options.Placement, _groups, options.Byzantine!.Value, seed);
+        (_attack, _placement) = experiment ?? Experiment.Of(options, _groups);
 
         // In one process the shared gradients are computed where --device says, and the ranks only vote on them.
         int localRank = world.Nodes.Take(world.Rank).Count(node => node == world.Nodes[world.Rank]);
@@ -60,9 +59,10 @@ internal sealed class TrainRun : IDisposable
 
     /// <summary>Sets up and trains; the exit code is every rank's.</summary>
     /// <param name="shared">What the ranks of an in-process run have in common; null under MPI.</param>
-    public static ExitCode Execute(Communicator world, TrainOptions options, SharedParts? shared)
+    /// <param name="experiment">Null: the one that the options name.</param>
+    public static ExitCode Execute(Communicator world, TrainOptions options, SharedParts? shared, Experiment? experiment = null)
     {
-        using TrainRun run = Agreement.Reach(world, () => new TrainRun(world, options, shared));
+        using TrainRun run = Agreement.Reach(world, () => new TrainRun(world, options, shared, experiment));
         bool writes = world.Rank == RunStart.LeaderOf(world, world.Rank);
         using WeightsSlots slots = new(run._own, run._layout.StateLength, writes);
         run._start = Agreement.Reach(world, () => RunStart.Gather(world, options, run._data, run._layout, slots));
@@ -168,7 +168,7 @@ internal sealed class TrainRun : IDisposable
         ExitCode code = report.Finish(_weights.Values, peak, devicePeak);
         _server.LetLeave((int)code);
         _worker.AwaitLeave();
-        if (_server.Missing is { Count: > 0 } missing) _world.EndWithout(missing, (int)code);
+        if (_server.Missing() is { Count: > 0 } missing) _world.EndWithout(missing, (int)code);
         return code;
     }
 

@@ -90,7 +90,16 @@ internal sealed class WeightsPublisher(
         }
 
         _complaints.Add((rank.Rank, rank.Carrier, flags));
-        Send(rank.Rank);
+        rank.AwaitsWeights = true;
+        SendAwaited(rank);
+    }
+
+    /// <summary>Sends a rank the weights that it has asked for, once older ones are not in the way any more.</summary>
+    public void SendAwaited(Conversation rank)
+    {
+        if (rank.NewestOwed == Step && _sending[rank.Rank]?.Test() == false) return;
+        rank.AwaitsWeights = false;
+        if (rank.NewestOwed == Step) Send(rank.Rank);
     }
 
     /// <summary>After a step: whom the complaints speak of.</summary>
@@ -100,7 +109,11 @@ internal sealed class WeightsPublisher(
         {
             int carrier = complaints.Key, behind = ranks.Count(rank => rank.Carrier == carrier);
             int wrong = complaints.Count(complaint => complaint.Flags == HeadFlags.None);
-            if (carrier != 0 && 2 * complaints.Count() >= behind)
+
+            // A rank that is behind itself, or got nothing from a carrier that is to blame, had nothing to pass on in time.
+            bool hadNothing = ranks[carrier].Ballot is null || _complaints.Exists(complaint => complaint.Rank == carrier && IsBlamed(complaint.Carrier));
+            if (wrong == 0 && hadNothing) continue;
+            if (IsBlamed(carrier))
             {
                 _isDistrusted[carrier] = true;
                 record.Add(new Blame(record.Step, carrier, ranks[carrier].Group, 2 * wrong >= behind ? Fault.FalseWeights : Fault.NoAnswer));
@@ -112,6 +125,9 @@ internal sealed class WeightsPublisher(
         }
 
         _complaints.Clear();
+
+        bool IsBlamed(int carrier)
+            => carrier != 0 && 2 * _complaints.Count(complaint => complaint.Carrier == carrier) >= ranks.Count(rank => rank.Carrier == carrier);
     }
 
     private bool IsRelay(Conversation rank)
@@ -125,7 +141,7 @@ internal sealed class WeightsPublisher(
         if (place > 0) AddChildren(ref proceed, place);
         if (!rank.TrySay(proceed)) return;
         rank.Owe(Step);
-        rank.HasWeightsFromHere = false;
+        rank.HasWeightsFromHere = rank.AwaitsWeights = false;
         rank.Carrier = proceed.Carrier;
 
         // To whoever cannot read them here, and has nobody else who carries them.

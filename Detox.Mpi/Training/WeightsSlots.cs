@@ -35,8 +35,21 @@ internal sealed class WeightsSlots : IDisposable
     {
         Span<byte> slot = Message(step).Span;
         Head head = new() { Step = step, Kind = MessageKind.Weights, Length = weights.Length };
-        MemoryMarshal.Write(slot, in head);
         weights.CopyTo(slot[Head.Bytes..]);
+
+        // Whoever finds the head finds the weights behind it.
+        Interlocked.MemoryBarrier();
+        MemoryMarshal.Write(slot, in head);
+        Interlocked.MemoryBarrier();
+    }
+
+    /// <summary>Whether another rank has written the weights of a step, by its own word.</summary>
+    public bool IsWritten(int rank, long step)
+    {
+        Interlocked.MemoryBarrier();
+        Head head = MemoryMarshal.Read<Head>(_boards[step & 1].Of(rank));
+        Interlocked.MemoryBarrier();
+        return head.Step == step && head.Kind == MessageKind.Weights;
     }
 
     /// <summary>The weights of a step, as another rank has written them.</summary>

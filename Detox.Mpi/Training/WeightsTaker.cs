@@ -101,7 +101,8 @@ internal sealed class WeightsTaker
                 return true;
             }
 
-            if (!_world.Probe(carrier, Tag.Weights, out _, out long bytes)) return false;
+            // The word that weights are on a board only says when to look: that of an older step may still be here, and is not sent again then.
+            if (!_world.Probe(carrier, Tag.Weights, out _, out long bytes)) return !wantsMessage && _slots.IsWritten(carrier, step);
             if (bytes == _slots.MessageBytes && wantsMessage)
             {
                 // Into memory that no message of a rank that stopped in the middle is still coming to.
@@ -112,7 +113,6 @@ internal sealed class WeightsTaker
             else if (bytes == Head.Bytes)
             {
                 _world.ImmediateReceive<Head>(_notice, carrier, Tag.Weights).Wait();
-                if (!wantsMessage && _notice[0].Step == step && _notice[0].Kind == MessageKind.Weights) return true;
             }
             else
             {

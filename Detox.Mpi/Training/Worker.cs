@@ -26,6 +26,7 @@ internal sealed class Worker : IDisposable
     private readonly BallotTree _tree;
     private readonly GroupVote _group;
     private readonly WeightsTaker _taker;
+    private readonly StrayMessages _strays;
     private readonly Attack _attack;
     private readonly ulong _seed;
     private readonly int _groupNumber;
@@ -79,21 +80,15 @@ internal sealed class Worker : IDisposable
         _seed = seed;
         _threads = threads;
         _group = new GroupVote(world, group);
+        _strays = new StrayMessages(world, group.ToArray(), attack.NeedsHonestGradients);
         _outbox = new Outbox<Head>(world, 0, Tag.ToServer);
         _answer = GC.AllocateArray<byte>(Head.Bytes + Math.Max(_tree.Leaves.Length, BallotTree.LeafFloats * sizeof(float)), pinned: true);
         _listening = Listen();
-        _hasSpoken = () =>
-        {
-            WhileUntaken();
-            return _listening.Test();
-        };
+        _hasSpoken = () => _listening.Test();
         _isSuperseded = () => IsSuperseded;
     }
 
     public ModelWeights Weights { get; }
-
-    /// <summary>Done while this rank waits until rank 0 has taken a message: rank 0 takes its own by it.</summary>
-    public Action WhileUntaken { get; set; } = static () => { };
 
     /// <summary>Whether this rank holds back where others suffice. Not rank 0, whom all others would wait for meanwhile.</summary>
     public bool HoldsBack { get; init; } = true;
@@ -149,7 +144,8 @@ internal sealed class Worker : IDisposable
     {
         _isByzantine = isByzantine;
         _attackSeconds = 0;
-        AwaitTaken(_sendingVector);
+        _sendingVector?.Wait();
+        _strays.Drop();
         if (_hold > TimeSpan.Zero && _world.Await(_isSuperseded, _hold)) return false;
         if (!_hasTurn) _world.TakeTurn(_threads);
         _hasTurn = true;
@@ -208,18 +204,6 @@ internal sealed class Worker : IDisposable
     public void Dispose()
     {
         _message.Dispose();
-    }
-
-    private void AwaitTaken(Request? sending)
-    {
-        if (sending?.Test() != false) return;
-        _world.Await(
-            () =>
-            {
-                WhileUntaken();
-                return sending.Test();
-            },
-            Timeout.InfiniteTimeSpan);
     }
 
     private Request Listen() => _world.ImmediateReceive<Instruction>(_instruction, 0, Tag.FromServer);
@@ -294,7 +278,7 @@ internal sealed class Worker : IDisposable
 
     private Span<byte> Answer(MessageKind kind, int length)
     {
-        AwaitTaken(_sendingAnswer);
+        _sendingAnswer?.Wait();
         Head head = new() { Step = _step, Kind = kind, Length = length };
         MemoryMarshal.Write(_answer, in head);
         return _answer.AsSpan(Head.Bytes, length);
@@ -305,7 +289,7 @@ internal sealed class Worker : IDisposable
 
     private void SendVector()
     {
-        AwaitTaken(_sendingVector);
+        _sendingVector?.Wait();
         FetchPayload();
         Head head = new() { Step = _step, Kind = MessageKind.Vector, Length = (int)_payload.Length * sizeof(float) };
         MemoryMarshal.Write(MemoryMarshal.AsBytes(_hostMessage.Span), in head);
@@ -315,7 +299,7 @@ internal sealed class Worker : IDisposable
     /// <summary>The part once more, for a void group.</summary>
     private void Recompute()
     {
-        AwaitTaken(_sendingVector);
+        _sendingVector?.Wait();
 
         // Colluders keep their forged payload: the honest gradients have not changed.
         bool keepsForgery = _isByzantine && _attack.NeedsHonestGradients;
