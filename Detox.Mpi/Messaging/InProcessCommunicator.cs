@@ -136,7 +136,15 @@ internal sealed unsafe class InProcessCommunicator(InProcessTeam team, int rank)
         return team.Mailboxes[Rank].Probe(source, tag, out sender, out bytes);
     }
 
-    public override Request Drop(int source, int tag) => ImmediateReceive(Memory<byte>.Empty, source, tag);
+    public override Request Drop(int source, int tag)
+    {
+        CheckPeer(source, tag, nameof(source));
+        InProcessMessage message = new(OwnBell, null, 0, source, tag);
+        team.Mailboxes[Rank].Receive(message);
+
+        // Of no values: nothing is too long to be dropped.
+        return new InProcessRequest(this, message, default, 0);
+    }
 
     public override Boards OpenBoards(long bytes, bool writes)
     {

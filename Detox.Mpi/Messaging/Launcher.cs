@@ -9,7 +9,7 @@ namespace Detox.Mpi.Messaging;
 /// <param name="Family">The family of libraries that this launcher can wire up; null without a launcher.</param>
 /// <param name="Rank">The rank that the launcher gave; 0 without one.</param>
 /// <param name="Size">The number of processes started; 0 where the launcher does not say.</param>
-public sealed record Launcher(LauncherKind Kind, MpiFamily? Family, int Rank, int Size, int LocalRank, int LocalSize)
+public sealed record Launcher(LauncherKind Kind, MpiFamily? Family, int Rank, int Size)
 {
     private static readonly string[] _pmi = ["PMI_RANK", "PMI_FD", "PMI_PORT", "PMI2_RANK", "PMI_JOBID"];
     private static readonly string[] _pmix = ["PMIX_RANK", "PMIX_NAMESPACE"];
@@ -18,7 +18,7 @@ public sealed record Launcher(LauncherKind Kind, MpiFamily? Family, int Rank, in
     public bool IsLaunched => Kind != LauncherKind.None;
 
     /// <summary>No launcher: all ranks run in this process.</summary>
-    public static Launcher None { get; } = new(LauncherKind.None, null, 0, 1, 0, 1);
+    public static Launcher None { get; } = new(LauncherKind.None, null, 0, 1);
 
     /// <summary>Whether the death of a rank leaves the others alive (mpiexec --enable-recovery of Open MPI).</summary>
     public static bool RecoversFromDeath => Environment.GetEnvironmentVariable("OMPI_MCA_orte_enable_recovery") is "1" or "true";
@@ -33,33 +33,28 @@ public sealed record Launcher(LauncherKind Kind, MpiFamily? Family, int Rank, in
         {
             foreach (string name in names)
             {
-                // SLURM_STEP_TASKS_PER_NODE is written "23(x2),1": the first number is near enough for a local size.
-                string text = (variables[name] as string ?? "").Split('(', ',')[0];
-                if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value)) return value;
+                if (int.TryParse(variables[name] as string, NumberStyles.None, CultureInfo.InvariantCulture, out int value)) return value;
             }
             return otherwise;
         }
 
         if (Has("OMPI_COMM_WORLD_SIZE"))
-            return new(LauncherKind.OpenMpi, MpiFamily.OpenMpi, Number(0, "OMPI_COMM_WORLD_RANK"), Number(0, "OMPI_COMM_WORLD_SIZE"),
-                Number(0, "OMPI_COMM_WORLD_LOCAL_RANK"), Number(1, "OMPI_COMM_WORLD_LOCAL_SIZE"));
+            return new(LauncherKind.OpenMpi, MpiFamily.OpenMpi, Number(0, "OMPI_COMM_WORLD_RANK"), Number(0, "OMPI_COMM_WORLD_SIZE"));
 
         // Before srun: Hydra starts its proxies with srun, and its own numbers are then the right ones.
         if (Has("MPI_LOCALNRANKS") || Has("MV2_COMM_WORLD_SIZE") || (Has("PMI_SIZE") && !Has("SLURM_STEP_ID")))
-            return new(LauncherKind.Hydra, MpiFamily.Mpich, Number(0, "PMI_RANK", "MV2_COMM_WORLD_RANK"), Number(0, "PMI_SIZE", "MV2_COMM_WORLD_SIZE"),
-                Number(0, "MPI_LOCALRANKID", "MV2_COMM_WORLD_LOCAL_RANK"), Number(1, "MPI_LOCALNRANKS", "MV2_COMM_WORLD_LOCAL_SIZE"));
+            return new(LauncherKind.Hydra, MpiFamily.Mpich, Number(0, "PMI_RANK", "MV2_COMM_WORLD_RANK"), Number(0, "PMI_SIZE", "MV2_COMM_WORLD_SIZE"));
 
         // One task is not a cluster: `srun dotnet ...` in a job of one node runs all its ranks in one process.
         int tasks = Number(1, "SLURM_STEP_NUM_TASKS", "SLURM_NTASKS");
         if (Has("SLURM_STEP_ID") && tasks > 1)
         {
             MpiFamily? family = _pmix.Any(Has) ? MpiFamily.OpenMpi : _pmi.Any(Has) ? MpiFamily.Mpich : null;
-            return new(LauncherKind.Slurm, family, Number(0, "SLURM_PROCID", "PMIX_RANK", "PMI_RANK"), tasks,
-                Number(0, "SLURM_LOCALID"), Number(1, "SLURM_STEP_TASKS_PER_NODE", "SLURM_TASKS_PER_NODE"));
+            return new(LauncherKind.Slurm, family, Number(0, "SLURM_PROCID", "PMIX_RANK", "PMI_RANK"), tasks);
         }
 
         if (!Has("SLURM_STEP_ID") && _pmix.All(Has))
-            return new(LauncherKind.Prrte, MpiFamily.OpenMpi, Number(0, "PMIX_RANK"), 0, 0, 1);
+            return new(LauncherKind.Prrte, MpiFamily.OpenMpi, Number(0, "PMIX_RANK"), 0);
 
         return None;
     }

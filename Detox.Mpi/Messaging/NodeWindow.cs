@@ -107,8 +107,9 @@ internal sealed unsafe class NodeWindow : IDisposable
             int rings = Volatile.Read(ref *TurnBell);
             for (int i = 0; i < turns; i++)
             {
+                // Whatever is no time of the past is free: the time since a number far below zero would overflow.
                 long now = Stopwatch.GetTimestamp(), held = Volatile.Read(ref Turns[i]);
-                bool isFree = held == 0 || held > now || Stopwatch.GetElapsedTime(held, now) > _lease;
+                bool isFree = held <= 0 || held > now || Stopwatch.GetElapsedTime(held, now) > _lease;
                 if (!isFree || Interlocked.CompareExchange(ref Turns[i], now, held) != held) continue;
                 _turn = &Turns[i];
                 _taken = now;

@@ -12,26 +12,26 @@ public sealed class LauncherTests
         static TestCaseData Case(string name, Launcher expected, params string[] variables)
             => new TestCaseData(variables, expected).SetArgDisplayNames(name);
 
-        Launcher none = new(LauncherKind.None, null, 0, 1, 0, 1);
+        Launcher none = new(LauncherKind.None, null, 0, 1);
         yield return Case("nothing", none);
-        yield return Case("Open MPI", new(LauncherKind.OpenMpi, MpiFamily.OpenMpi, 4, 45, 1, 23),
+        yield return Case("Open MPI", new(LauncherKind.OpenMpi, MpiFamily.OpenMpi, 4, 45),
             "OMPI_COMM_WORLD_SIZE=45", "OMPI_COMM_WORLD_RANK=4", "OMPI_COMM_WORLD_LOCAL_RANK=1", "OMPI_COMM_WORLD_LOCAL_SIZE=23", "PMIX_RANK=4", "SLURM_STEP_ID=0");
-        yield return Case("Hydra", new(LauncherKind.Hydra, MpiFamily.Mpich, 7, 9, 2, 3),
+        yield return Case("Hydra", new(LauncherKind.Hydra, MpiFamily.Mpich, 7, 9),
             "PMI_SIZE=9", "PMI_RANK=7", "MPI_LOCALNRANKS=3", "MPI_LOCALRANKID=2", "PMI_FD=6");
-        yield return Case("Hydra that srun started", new(LauncherKind.Hydra, MpiFamily.Mpich, 7, 9, 2, 3),
+        yield return Case("Hydra that srun started", new(LauncherKind.Hydra, MpiFamily.Mpich, 7, 9),
             "PMI_SIZE=9", "PMI_RANK=7", "MPI_LOCALNRANKS=3", "MPI_LOCALRANKID=2", "SLURM_STEP_ID=1", "SLURM_STEP_NUM_TASKS=3", "SLURM_PROCID=1");
-        yield return Case("another PMI", new(LauncherKind.Hydra, MpiFamily.Mpich, 1, 2, 0, 1), "PMI_SIZE=2", "PMI_RANK=1");
-        yield return Case("MVAPICH's mpirun_rsh", new(LauncherKind.Hydra, MpiFamily.Mpich, 1, 2, 1, 2),
+        yield return Case("another PMI", new(LauncherKind.Hydra, MpiFamily.Mpich, 1, 2), "PMI_SIZE=2", "PMI_RANK=1");
+        yield return Case("MVAPICH's mpirun_rsh", new(LauncherKind.Hydra, MpiFamily.Mpich, 1, 2),
             "MV2_COMM_WORLD_SIZE=2", "MV2_COMM_WORLD_RANK=1", "MV2_COMM_WORLD_LOCAL_RANK=1", "MV2_COMM_WORLD_LOCAL_SIZE=2");
-        yield return Case("srun --mpi=pmix", new(LauncherKind.Slurm, MpiFamily.OpenMpi, 5, 45, 5, 23),
+        yield return Case("srun --mpi=pmix", new(LauncherKind.Slurm, MpiFamily.OpenMpi, 5, 45),
             "SLURM_STEP_ID=0", "SLURM_STEP_NUM_TASKS=45", "SLURM_PROCID=5", "SLURM_LOCALID=5", "SLURM_STEP_TASKS_PER_NODE=23(x1),22", "PMIX_RANK=5", "PMIX_NAMESPACE=s");
-        yield return Case("srun --mpi=pmi2", new(LauncherKind.Slurm, MpiFamily.Mpich, 5, 45, 5, 45),
+        yield return Case("srun --mpi=pmi2", new(LauncherKind.Slurm, MpiFamily.Mpich, 5, 45),
             "SLURM_STEP_ID=0", "SLURM_NTASKS=45", "SLURM_PROCID=5", "SLURM_LOCALID=5", "SLURM_TASKS_PER_NODE=45", "PMI_FD=12", "PMI_RANK=5", "PMI_SIZE=45");
-        yield return Case("srun --mpi=none", new(LauncherKind.Slurm, null, 5, 45, 5, 45),
+        yield return Case("srun --mpi=none", new(LauncherKind.Slurm, null, 5, 45),
             "SLURM_STEP_ID=0", "SLURM_NTASKS=45", "SLURM_PROCID=5", "SLURM_LOCALID=5", "SLURM_TASKS_PER_NODE=45");
         yield return Case("one task of srun", none, "SLURM_STEP_ID=0", "SLURM_STEP_NUM_TASKS=1", "SLURM_NTASKS=45", "SLURM_PROCID=0");
         yield return Case("a batch script before srun", none, "SLURM_JOB_ID=77", "SLURM_NTASKS=45", "SLURM_PROCID=0");
-        yield return Case("prterun", new(LauncherKind.Prrte, MpiFamily.OpenMpi, 3, 0, 0, 1), "PMIX_RANK=3", "PMIX_NAMESPACE=prterun");
+        yield return Case("prterun", new(LauncherKind.Prrte, MpiFamily.OpenMpi, 3, 0), "PMIX_RANK=3", "PMIX_NAMESPACE=prterun");
     }
 
     [TestCaseSource(nameof(Environments))]
@@ -41,7 +41,7 @@ public sealed class LauncherTests
     [Test]
     public void TasksThatCannotMeetAreRefusedWithWhatToType()
     {
-        Launcher launcher = new(LauncherKind.Slurm, null, 0, 45, 0, 45);
+        Launcher launcher = new(LauncherKind.Slurm, null, 0, 45);
         DetoxException error = Assert.Throws<DetoxException>(() => MpiLibrary.Load(launcher, null))!;
         Assert.That(error.Code, Is.EqualTo(ExitCode.Environment));
         Assert.That(error.Message, Does.Contain("srun --mpi=pmix").And.Contain("srun --mpi=pmi2").And.Contain("45 tasks"));
@@ -57,7 +57,7 @@ public sealed class LauncherTests
     [TestCase("openmpi", MpiFamily.OpenMpi)]
     [TestCase("MPICH", MpiFamily.Mpich)]
     public void TheVariableNamesAFamily(string wish, MpiFamily family)
-        => Assert.That(MpiLocator.Choose(new(LauncherKind.Slurm, MpiFamily.OpenMpi, 0, 2, 0, 2), wish), Is.EqualTo(((MpiFamily?)family, (string?)null)));
+        => Assert.That(MpiLocator.Choose(new(LauncherKind.Slurm, MpiFamily.OpenMpi, 0, 2), wish), Is.EqualTo(((MpiFamily?)family, (string?)null)));
 
     [Test]
     public void TheProbeFindsWhatIsInstalledAndCannotCrash()

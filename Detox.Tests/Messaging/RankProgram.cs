@@ -38,7 +38,7 @@ internal static class RankProgram
             // The same once more with messages that need several pieces, and no tags left for parts.
             mpi.Process.TagRanges = 0;
             mpi.Process.PieceBytes = 64;
-            CommunicatorContract.CheckAll(world, size > 8 ? 16 : 1000);
+            CommunicatorContract.CheckAll(world, size > 8 ? 16 : 1000, isWhole: false);
         }
         if (world.Rank == 0) Console.WriteLine($"contract holds for {size} ranks");
         return 0;

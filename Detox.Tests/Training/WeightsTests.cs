@@ -1,0 +1,384 @@
+using System.Diagnostics;
+using System.IO.Hashing;
+using System.Runtime.InteropServices;
+using Detox.Gpu.Devices.Cpu;
+using Detox.Gpu.Digests;
+using Detox.Mpi.Messaging;
+using Detox.Mpi.Training;
+using NUnit.Framework;
+
+namespace Detox.Tests.Training;
+
+/// <summary>How a rank comes by the weights of a step, whoever carries them, and whom rank 0 blames.</summary>
+public sealed class WeightsTests
+{
+    /// <summary>Some leaves of the tree, and a part of one.</summary>
+    private const int Floats = 5000;
+
+    private const long Step = 6;
+
+    /// <summary>What a carrier is waited for where it does not come.</summary>
+    private const float Patience = 0.2f;
+
+    private const float LongPatience = 30;
+
+    private static readonly int[] _oneNode = [0, 0, 0];
+    private static readonly int[] _threeNodes = [0, 1, 2];
+
+    [Test]
+    public void WhatRankZeroHasWrittenIsTakenAsPromised() => Run(_oneNode[..2], rank =>
+    {
+        if (rank.Number == 0) rank.WriteOwn(Step);
+        rank.World.Barrier();
+        if (rank.Number == 1) rank.AssertTaken(Promise(0), Step);
+        rank.World.Barrier();
+        if (rank.Number == 0) Assert.That(rank.World.Probe(1, Tag.ToServer, out _, out _), Is.False, "nothing was asked for");
+    });
+
+    /// <summary>A bit of the weights' first, some, or last float.</summary>
+    [TestCase(0)]
+    [TestCase(9_999)]
+    [TestCase((Floats * sizeof(float)) - 1)]
+    public void ADamagedBoardIsAskedForAtRankZero(int damaged) => Run(_oneNode[..2], rank =>
+    {
+        if (rank.Number == 0)
+        {
+            rank.WriteOwn(Step);
+            rank.Slots.Message(Step).Span[Head.Bytes + damaged] ^= 1;
+        }
+
+        rank.World.Barrier();
+        if (rank.Number == 1) rank.AssertTaken(Promise(0), Step);
+        else rank.AnswerWish(1, HeadFlags.None, Message(Step, Weights(Step)));
+    });
+
+    [Test]
+    public void WhatRankZerosOwnHandDamagesTooIsNotTaken() => Run(_oneNode[..2], rank =>
+    {
+        byte[] damaged = Message(Step, Weights(Step));
+        damaged[^1] ^= 64;
+        if (rank.Number == 0)
+        {
+            rank.WriteOwn(Step);
+            damaged.CopyTo(rank.Slots.Message(Step));
+        }
+
+        rank.World.Barrier();
+        if (rank.Number == 1) Assert.That(rank.Take(Promise(0)), Is.False);
+        else rank.AnswerWish(1, HeadFlags.None, damaged);
+    });
+
+    [Test]
+    public void WhoIsSpokenToAgainWaitsForNoWeights() => Run(_threeNodes[..2], rank =>
+    {
+        if (rank.Number == 1) Assert.That(rank.Take(Promise(0, Patience), () => true), Is.False);
+    });
+
+    /// <summary>On another node and on the same one.</summary>
+    [TestCase(new[] { 0, 1, 2 })]
+    [TestCase(new[] { 0, 1, 1 })]
+    public void ACarrierThatNeverSendsIsWaitedForAndNoLonger(int[] nodes) => Run(nodes, rank =>
+    {
+        if (rank.Number == 1) rank.WriteOwn(Step);
+        rank.World.Barrier();
+        if (rank.Number == 0) rank.AnswerWish(2, HeadFlags.NothingCame, Message(Step, Weights(Step)));
+        if (rank.Number != 2) return;
+        long start = Stopwatch.GetTimestamp();
+        rank.AssertTaken(Promise(1, Patience), Step);
+        Assert.That(Stopwatch.GetElapsedTime(start).TotalSeconds, Is.GreaterThan(0.9 * Patience).And.LessThan(LongPatience / 2));
+    });
+
+    [Test]
+    public void OtherWeightsOfTheRightLengthAreRefused() => Run(_threeNodes, rank =>
+    {
+        if (rank.Number == 0) rank.AnswerWish(2, HeadFlags.None, Message(Step, Weights(Step)));
+        if (rank.Number == 1) rank.Send(2, Message(Step, Weights(Step + 1)));
+        if (rank.Number == 2) rank.AssertTaken(Promise(1, LongPatience), Step);
+    });
+
+    [Test]
+    public void OtherWeightsOnACarriersBoardAreRefused() => Run([0, 1, 1], rank =>
+    {
+        if (rank.Number == 0) rank.AnswerWish(2, HeadFlags.None, Message(Step, Weights(Step)));
+        if (rank.Number == 1)
+        {
+            rank.Slots.Write(Step, Weights(Step + 1));
+            rank.Send(2, Notice(Step));
+        }
+
+        if (rank.Number == 2) rank.AssertTaken(Promise(1, LongPatience), Step);
+    });
+
+    public static IEnumerable<TestCaseData> NoWeightsOfTheStep()
+    {
+        byte[] right = Message(Step, Weights(Step));
+        yield return new TestCaseData(Array.Empty<byte>()).SetArgDisplayNames("nothing in it");
+        yield return new TestCaseData(right[..^1]).SetArgDisplayNames("too short");
+        yield return new TestCaseData(right[..Head.Bytes]).SetArgDisplayNames("a head alone");
+        yield return new TestCaseData((byte[])[.. right, 0]).SetArgDisplayNames("too long");
+        yield return new TestCaseData(new byte[1_000_000]).SetArgDisplayNames("far too long");
+        yield return new TestCaseData(Message(Step - 2, Weights(Step))).SetArgDisplayNames("an older step");
+        yield return new TestCaseData(Message(Step, Weights(Step), MessageKind.Vector)).SetArgDisplayNames("another kind");
+    }
+
+    [TestCaseSource(nameof(NoWeightsOfTheStep))]
+    public void WhatIsNoMessageOfTheStepIsPassedOver(byte[] message) => Run(_threeNodes, rank =>
+    {
+        if (rank.Number == 1) rank.Send(2, message);
+        rank.World.Barrier();
+        if (rank.Number == 0) rank.AnswerWish(2, HeadFlags.NothingCame, Message(Step, Weights(Step)));
+        if (rank.Number == 2) rank.AssertTaken(Promise(1, Patience), Step);
+    });
+
+    /// <summary>To the rank that waits for a carrier, and to the one that waits for rank 0 afterwards.</summary>
+    [Test]
+    public void TheRightWeightsAreTakenBehindAllOfThat() => Run(_threeNodes, rank =>
+    {
+        if (rank.Number != 2)
+        {
+            foreach (TestCaseData wrong in NoWeightsOfTheStep()) rank.Send(2, (byte[])wrong.Arguments[0]!);
+            if (rank.Number == 0) rank.AnswerWish(2, HeadFlags.NothingCame, Message(Step + 1, Weights(Step + 1)));
+            else rank.Send(2, Message(Step, Weights(Step)));
+            return;
+        }
+
+        rank.AssertTaken(Promise(1, LongPatience), Step);
+        rank.AssertTaken(Promise(1, Patience, Step + 1), Step + 1);
+    });
+
+    [Test]
+    public void ANoticeOfAnOlderStepIsNoNotice() => Run([0, 1, 1], rank =>
+    {
+        if (rank.Number == 1)
+        {
+            rank.WriteOwn(Step);
+            rank.Send(2, Notice(Step - 2));
+
+            // The weights themselves, where a word is awaited, are none either.
+            rank.Send(2, Message(Step, Weights(Step + 1)));
+        }
+
+        rank.World.Barrier();
+        if (rank.Number == 0) rank.AnswerWish(2, HeadFlags.NothingCame, Message(Step, Weights(Step)));
+        if (rank.Number == 2) rank.AssertTaken(Promise(1, Patience), Step);
+    });
+
+    /// <summary>Rank 0's publisher and all ranks' takers, two steps: over boards, down the tree of nodes, and both.</summary>
+    [TestCase(new[] { 0, 0, 0 }, new[] { 0, 0, 0 })]
+    [TestCase(new[] { 0, 1, 2, 3 }, new[] { 0, 0, 0, 2 })]
+    [TestCase(new[] { 0, 1, 1, 1 }, new[] { 0, 0, 1, 1 })]
+    [TestCase(new[] { 0, 1, 0, 1, 2, 2 }, new[] { 0, 0, 0, 1, 0, 4 })]
+    public void ThePublishersWeightsReachEveryRank(int[] nodes, int[] carriers) => Run(nodes, rank =>
+    {
+        (WeightsPublisher Publisher, Conversation[] Ranks, StepRecord Record)? server = rank.Number == 0 ? Serve(rank) : null;
+        for (long step = Step; step < Step + 3; step++)
+        {
+            if (server is var (publisher, ranks, record))
+            {
+                Weights(step).CopyTo(rank.Own.Bytes);
+                rank.Own.Send();
+                publisher.Write(step);
+                publisher.LetProceed(ranks);
+                foreach (Conversation each in ranks) each.Pay(step);
+                publisher.Judge(ranks);
+                Assert.That(record.Blames, Is.Empty);
+            }
+
+            Instruction[] proceed = new Instruction[1];
+            rank.World.Receive(proceed.AsSpan(), 0, Tag.FromServer);
+            Assert.That(proceed[0].Head.Step, Is.EqualTo(step));
+            Assert.That(proceed[0].Carrier, Is.EqualTo(carriers[rank.Number]), $"the carrier of rank {rank.Number}");
+            if (rank.Number > 0) rank.AssertTaken(proceed[0], step);
+            rank.World.Barrier();
+            if (rank.Number == 0) Assert.That(rank.World.Probe(Communicator.AnyRank, Tag.ToServer, out _, out _), Is.False, "nothing was asked for");
+            rank.World.Barrier();
+        }
+
+        rank.Taker.Finish(TimeSpan.FromSeconds(LongPatience));
+    });
+
+    /// <summary>Rank 1 carries for the ranks 2, 3 and 4 of its node.</summary>
+    [TestCase(true, true, Fault.FalseWeights)]
+    [TestCase(false, false, Fault.NoAnswer)]
+    [TestCase(false, true, Fault.NoAnswer)]
+    public void ACarrierOfWhichHalfComplainIsBlamedAndCarriesNoMore(bool cameToSecond, bool cameToThird, Fault expected)
+        => Judge([0, 1, 1, 1, 1], (publisher, ranks, record) =>
+        {
+            publisher.Hear(ranks[2], cameToSecond ? HeadFlags.None : HeadFlags.NothingCame);
+            publisher.Hear(ranks[3], cameToThird ? HeadFlags.None : HeadFlags.NothingCame);
+            publisher.Judge(ranks);
+            Assert.That(record.Blames, Is.EqualTo(new[] { new Blame(Step, 1, 0, expected) }));
+
+            foreach (Conversation rank in ranks) rank.Pay(Step);
+            publisher.Write(Step + 1);
+            publisher.LetProceed(ranks);
+            Assert.That(ranks.Select(rank => rank.Carrier), Is.All.Zero, "the carriers of the next step");
+            publisher.Judge(ranks);
+            Assert.That(record.Blames, Has.Count.EqualTo(1), "the complaints are forgotten");
+        });
+
+    [Test]
+    public void HalfOfThemIsEnough() => Judge([0, 1, 1, 1], (publisher, ranks, record) =>
+    {
+        publisher.Hear(ranks[3], HeadFlags.None);
+        publisher.Judge(ranks);
+        Assert.That(record.Blames, Is.EqualTo(new[] { new Blame(Step, 1, 0, Fault.FalseWeights) }), "one of two");
+    });
+
+    [Test]
+    public void AComplaintThatStandsAloneSpeaksOfWhoMakesIt() => Judge([0, 1, 1, 1, 1], (publisher, ranks, record) =>
+    {
+        publisher.Hear(ranks[3], HeadFlags.None);
+        publisher.Judge(ranks);
+        Assert.That(record.Blames, Is.EqualTo(new[] { new Blame(Step, 3, 0, Fault.DamagedWeights) }));
+        foreach (Conversation rank in ranks) rank.Pay(Step);
+        publisher.Write(Step + 1);
+        publisher.LetProceed(ranks);
+        Assert.That(ranks.Select(rank => rank.Carrier), Is.EqualTo(new[] { 0, 0, 1, 1, 1 }), "rank 1 carries on");
+    });
+
+    [Test]
+    public void WhoGotNothingAloneIsNotBlamed() => Judge([0, 1, 1, 1, 1], (publisher, ranks, record) =>
+    {
+        publisher.Hear(ranks[3], HeadFlags.NothingCame);
+        publisher.Judge(ranks);
+        Assert.That(record.Blames, Is.Empty);
+    });
+
+    [Test]
+    public void RankZeroIsNeverBlamed() => Judge([0, 0, 0], (publisher, ranks, record) =>
+    {
+        foreach (Conversation rank in ranks.Skip(1)) publisher.Hear(rank, HeadFlags.None);
+        publisher.Judge(ranks);
+        Assert.That(record.Blames.Select(blame => (blame.Rank, blame.Fault)), Is.EqualTo(new[] { (1, Fault.DamagedWeights), (2, Fault.DamagedWeights) }));
+    });
+
+    private static void Judge(int[] nodes, Action<WeightsPublisher, Conversation[], StepRecord> body) => Run(nodes, rank =>
+    {
+        if (rank.Number != 0) return;
+        (WeightsPublisher publisher, Conversation[] ranks, StepRecord record) = Serve(rank);
+        record.Clear(Step);
+        publisher.Write(Step);
+        publisher.LetProceed(ranks);
+        body(publisher, ranks, record);
+    });
+
+    private static (WeightsPublisher Publisher, Conversation[] Ranks, StepRecord Record) Serve(WeightsRank rank)
+    {
+        int[] nodes = [.. rank.World.Nodes];
+        WeightsReach[] reach = [.. nodes.Select(node => new WeightsReach(Array.IndexOf(nodes, node), node == nodes[0], ReadsLeader: true))];
+        StepRecord record = new();
+        WeightsPublisher publisher = new(rank.World, rank.Own, rank.Slots, rank.Tree, reach, new StepPatience(null), record);
+        return (publisher, [.. nodes.Select((_, number) => new Conversation(rank.World, number, 0, "here"))], record);
+    }
+
+    /// <summary>What rank 0 says of the right weights.</summary>
+    private static Instruction Promise(int carrier, float patience = LongPatience, long step = Step)
+    {
+        using CpuDevice device = new(1);
+        using ModelWeights right = new(device, Floats);
+        Weights(step).CopyTo(right.Bytes);
+        right.Send();
+        (UInt128 xxh128, Ballot sha256) = WeightsTaker.Digests(right, new BallotTree(device, BallotKind.Sha256, Floats));
+        Assert.That(xxh128, Is.EqualTo(XxHash128.HashToUInt128(right.Bytes)));
+        return new Instruction
+        {
+            Head = new Head { Step = step, Kind = MessageKind.Proceed, Ballot = sha256 },
+            Xxh128 = xxh128,
+            Carrier = carrier,
+            PatienceSeconds = patience,
+        };
+    }
+
+    /// <summary>The right weights of a step.</summary>
+    private static byte[] Weights(long step)
+    {
+        Random random = new((int)step);
+        float[] weights = new float[Floats];
+        foreach (ref float weight in weights.AsSpan()) weight = random.NextSingle() - 0.5f;
+        return MemoryMarshal.AsBytes(weights.AsSpan()).ToArray();
+    }
+
+    private static byte[] Message(long step, byte[] weights, MessageKind kind = MessageKind.Weights)
+    {
+        byte[] message = new byte[Head.Bytes + weights.Length];
+        MemoryMarshal.Write(message, new Head { Step = step, Kind = kind, Length = weights.Length });
+        weights.CopyTo(message, Head.Bytes);
+        return message;
+    }
+
+    private static byte[] Notice(long step) => Message(step, Weights(step))[..Head.Bytes];
+
+    /// <summary>A rank that waits for ever fails the test.</summary>
+    private static void Run(int[] nodes, Action<WeightsRank> body)
+    {
+        const int seconds = 20;
+        Task ranks = Task.Run(() => InProcessWorld.Run(nodes.Length, inner =>
+        {
+            using WeightsRank rank = new(new NodesCommunicator(inner, nodes));
+            body(rank);
+            inner.Barrier();
+        }));
+        if (Task.WaitAny([ranks], TimeSpan.FromSeconds(seconds)) < 0) Assert.Fail($"after {seconds} s a rank still waits");
+        ranks.GetAwaiter().GetResult();
+    }
+
+    /// <summary>What a rank has for its weights.</summary>
+    private sealed class WeightsRank : IDisposable
+    {
+        private readonly CpuDevice _device = new(1);
+
+        public WeightsRank(NodesCommunicator world)
+        {
+            World = world;
+            Own = new ModelWeights(_device, Floats);
+            Slots = new WeightsSlots(world, Floats, writes: true);
+            Tree = new BallotTree(_device, BallotKind.Sha256, Floats);
+            int[] nodes = [.. world.Nodes];
+            bool leads = Array.IndexOf(nodes, nodes[world.Rank]) == world.Rank && world.Rank > 0;
+            int[] readers = leads ? [.. Enumerable.Range(0, world.Size).Where(other => other != world.Rank && nodes[other] == nodes[world.Rank])] : [];
+            Taker = new WeightsTaker(world, Own, Slots, _device, readers);
+        }
+
+        public NodesCommunicator World { get; }
+
+        public int Number => World.Rank;
+
+        public ModelWeights Own { get; }
+
+        public WeightsSlots Slots { get; }
+
+        public BallotTree Tree { get; }
+
+        public WeightsTaker Taker { get; }
+
+        public void WriteOwn(long step) => Slots.Write(step, Weights(step));
+
+        public void Send(int destination, byte[] message) => World.ImmediateSend<byte>(message, destination, Tag.Weights);
+
+        public bool Take(Instruction promised, Func<bool>? isSuperseded = null) => Taker.Take(promised, isSuperseded ?? (static () => false));
+
+        public void AssertTaken(Instruction promised, long step)
+        {
+            Assert.That(Take(promised), Is.True, "whether the weights came");
+            Comparisons.BitEqual(MemoryMarshal.Cast<byte, float>(Weights(step)), Own.Values, $"the weights of step {step}");
+        }
+
+        /// <summary>For rank 0: hears that a rank wants the weights, and sends it a message.</summary>
+        public void AnswerWish(int source, HeadFlags expected, byte[] message)
+        {
+            Head[] wish = new Head[1];
+            World.Receive(wish.AsSpan(), source, Tag.ToServer);
+            long step = MemoryMarshal.Read<Head>(message).Step;
+            Assert.That((wish[0].Kind, wish[0].Step, wish[0].Flags), Is.EqualTo((MessageKind.WeightsWanted, step, expected)));
+            Send(source, message);
+        }
+
+        public void Dispose()
+        {
+            Slots.Dispose();
+            Own.Dispose();
+            _device.Dispose();
+        }
+    }
+}
