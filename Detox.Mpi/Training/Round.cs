@@ -119,7 +119,10 @@ internal sealed class Round
 
     private bool HaveLeft(bool orAreAbsent)
     {
+        const double quietSeconds = 0.5;
         Receive();
+        foreach (Conversation rank in _ranks)
+            if (rank.RefusedAtEnd is { } refused && Stopwatch.GetElapsedTime(refused).TotalSeconds > quietSeconds) rank.HasLeft = true;
         return Array.TrueForAll(_ranks, rank => rank.HasLeft || (orAreAbsent && rank.IsAbsent));
     }
 
@@ -330,9 +333,9 @@ internal sealed class Round
     {
         rank.IsAbsent = false;
 
-        // Whatever stands in place of a last word, its rank is there to end.
-        rank.HasLeft |= _ends;
-        if (!_ends) _record.Add(new Blame(_step, rank.Rank, rank.Group, Fault.Protocol));
+        // Whatever stands in place of a last word, its rank is there to end; but it may come from an older step, and more behind it.
+        if (_ends) rank.RefusedAtEnd = Stopwatch.GetTimestamp();
+        else _record.Add(new Blame(_step, rank.Rank, rank.Group, Fault.Protocol));
         if (rank.VectorsDue > 0)
         {
             rank.VectorsDue = 0;
