@@ -35,6 +35,15 @@ need_opencl() {
   fi
 }
 
+# Hosts on one machine, of network namespaces and slow links: tests say so where they go without.
+need_hosts() {
+  command -v ip > /dev/null && command -v tc > /dev/null && return
+  if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
+    echo "installing iproute2 ..." >&2
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq iproute2 > /dev/null
+  fi
+}
+
 # Prints the launcher of a family: Debian names them apart, elsewhere mpiexec says which it is.
 find_mpiexec() {
   command -v "mpiexec.$1" && return

@@ -84,6 +84,9 @@ internal sealed class Conversation(Communicator world, int rank, int group, stri
     /// <summary>Whether it has said that it ends.</summary>
     public bool HasLeft { get; set; }
 
+    /// <summary>When, after the last step, it last sent something that was none of this conversation; null where it did not.</summary>
+    public long? RefusedAtEnd { get; set; }
+
     /// <summary>Where the weights of this rank come from, and whether they arrived otherwise than promised.</summary>
     public int Carrier { get; set; }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Detox.Gpu.Digests;
 using Detox.Mpi.Messaging;
@@ -186,9 +187,9 @@ internal sealed partial class Round
     {
         rank.IsAbsent = false;
 
-        // Whatever stands in place of a last word, its rank is there to end.
-        rank.HasLeft |= _ends;
-        if (!_ends) _record.Add(new Blame(_step, rank.Rank, rank.Group, Fault.Protocol));
+        // Whatever stands in place of a last word, its rank is there to end; but it may come from an older step, and more behind it.
+        if (_ends) rank.RefusedAtEnd = Stopwatch.GetTimestamp();
+        else _record.Add(new Blame(_step, rank.Rank, rank.Group, Fault.Protocol));
         if (rank.VectorsDue > 0)
         {
             rank.VectorsDue = 0;

@@ -120,7 +120,10 @@ internal sealed partial class Round
 
     private bool HaveLeft(bool orAreAbsent)
     {
+        const double quietSeconds = 0.5;
         Receive();
+        foreach (Conversation rank in _ranks)
+            if (rank.RefusedAtEnd is { } refused && Stopwatch.GetElapsedTime(refused).TotalSeconds > quietSeconds) rank.HasLeft = true;
         return Array.TrueForAll(_ranks, rank => rank.HasLeft || (orAreAbsent && rank.IsAbsent));
     }
 

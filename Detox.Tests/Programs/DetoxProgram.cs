@@ -40,6 +40,13 @@ internal static class DetoxProgram
         return new RunningTraining(job, System.IO.Path.Combine(folder, "run"));
     }
 
+    /// <summary>Starts to train on hosts, three ranks each.</summary>
+    public static RunningTraining StartOn(NetworkHosts hosts, string options)
+    {
+        string folder = NewFolder();
+        return new RunningTraining(new MpiJob(hosts.Command(Path, $"{options} --out {folder} --name run"), null), System.IO.Path.Combine(folder, "run"));
+    }
+
     private static string NewFolder() => System.IO.Path.Combine(TestContext.CurrentContext.WorkDirectory, "runs", Guid.NewGuid().ToString("N"));
 
     public static MpiOutcome Run(string? launcher, int ranks, string options, params (string Name, string Value)[] environment)

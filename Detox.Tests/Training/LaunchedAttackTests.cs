@@ -52,12 +52,13 @@ public sealed class LaunchedAttackTests
         RunFiles run = DetoxProgram.Train(launcher, options.Ranks!.Value, Line(options), DetoxProgram.OnNodes(nodes));
         Assert.That(run.Weights, Is.EqualTo(_clean));
         Assert.That(run.Steps.Sum(step => step.GetProperty("voids").GetArrayLength()), Is.Zero);
-        AttackFaults.AssertOnlyAttackersAreNamed(run, options, attack);
+        int[] carriers = nodes == 1 ? [] : Leaders(options);
+        AttackFaults.AssertOnlyAttackersAreNamed(run, options, attack, carriers: carriers);
         AttackFaults.AssertEachAttackerIsNamed(run, options, attack);
         if (attack == "relay")
         {
-            string[] named = [.. run.Blame.Select(row => row[1])];
-            Assert.That(named, Is.EqualTo(nodes == 1 ? Array.Empty<string>() : [$"{Leaders(options).Single()}"]), "a leader is named once: nobody takes weights from it any more");
+            Assert.That(run.Blame.Select(row => (int.Parse(row[1]), row[3])), Is.EqualTo(carriers.Select(leader => (leader, "false-weights"))),
+                "a leader is named once: nobody takes weights from it any more");
         }
     }
 

@@ -16,7 +16,9 @@ internal static class PacedRun
     private static readonly Dictionary<(int Steps, ulong Seed), string> _undisturbed = [];
 
     public static RunningTraining Start(string launcher, int steps, int nodes = 1, ulong seed = 1, string launcherOptions = "")
-        => DetoxProgram.Start(launcher, Ranks, $"{Options} {Pace} --byzantine {Ranks} --steps {steps} --seed {seed}", nodes, launcherOptions);
+        => DetoxProgram.Start(launcher, Ranks, OptionsOf(steps, seed), nodes, launcherOptions);
+
+    public static string OptionsOf(int steps, ulong seed) => $"{Options} {Pace} --byzantine {Ranks} --steps {steps} --seed {seed}";
 
     /// <summary>The weights that nothing has disturbed, in one process and without pauses.</summary>
     public static string Undisturbed(int steps, ulong seed = 1)

@@ -51,7 +51,9 @@ public sealed class ProtocolAttackTests
     {
         if (!AttackFaults.NamesAll(attack)) Assert.Pass("this attack need leave no trace in one process");
         TrainOptions options = Attacked(attack);
-        AttackFaults.AssertEachAttackerIsNamed(TrainInProcess.Run(options), options, attack);
+        RunFiles run = TrainInProcess.Run(options);
+        AttackFaults.AssertOnlyAttackersAreNamed(run, options, attack);
+        AttackFaults.AssertEachAttackerIsNamed(run, options, attack);
     }
 
     [Test]
