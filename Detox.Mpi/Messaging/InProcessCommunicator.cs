@@ -139,11 +139,11 @@ internal sealed unsafe class InProcessCommunicator(InProcessTeam team, int rank)
     public override Request Drop(int source, int tag)
     {
         CheckPeer(source, tag, nameof(source));
-        InProcessMessage message = new(OwnBell, null, 0, source, tag);
+        InProcessMessage message = new(OwnBell, null, 0, source, tag, default(MemoryHandle));
         team.Mailboxes[Rank].Receive(message);
 
         // Of no values: nothing is too long to be dropped.
-        return new InProcessRequest(this, message, default, 0);
+        return new InProcessRequest(this, message, 0);
     }
 
     public override Boards OpenBoards(long bytes, bool writes)

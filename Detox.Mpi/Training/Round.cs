@@ -113,9 +113,20 @@ internal sealed partial class Round
     {
         const double absentSeconds = 2;
         _ends = true;
-        _world.Await(() => HaveLeft(orAreAbsent: true), limit);
-        _world.Await(() => HaveLeft(orAreAbsent: false), TimeSpan.FromSeconds(absentSeconds));
+        AwaitLeft(orAreAbsent: true, limit);
+        AwaitLeft(orAreAbsent: false, TimeSpan.FromSeconds(absentSeconds));
         return (_peak, _devicePeak);
+    }
+
+    /// <summary>Looks now and then, for that a rank has become quiet rings no bell.</summary>
+    private void AwaitLeft(bool orAreAbsent, TimeSpan limit)
+    {
+        const double lookSeconds = 0.1;
+        long start = Stopwatch.GetTimestamp();
+        while (!_world.Await(() => HaveLeft(orAreAbsent), TimeSpan.FromSeconds(lookSeconds)) && Stopwatch.GetElapsedTime(start) < limit)
+        {
+            // Until they have left or the time is over.
+        }
     }
 
     private bool HaveLeft(bool orAreAbsent)
