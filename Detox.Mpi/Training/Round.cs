@@ -271,7 +271,7 @@ internal sealed class Round
     /// <summary>An answer that comes after its step has no one left to tell of it, and is none the worse for that.</summary>
     private bool TakeAnswer(Conversation rank, in Head head)
     {
-        if (head.Step == _step) return _dissenters.Take(rank, head.Kind);
+        if (head.Step == _step && !_ends) return _dissenters.Take(rank, head.Kind);
         rank.Answered();
         return true;
     }
