@@ -12,7 +12,7 @@ namespace Detox.Mpi.Training;
 internal sealed class Conversation(Communicator world, int rank, int group, string host)
 {
     private readonly Head[] _head = new Head[1];
-    private readonly Outbox<Instruction> _outbox = new(world, rank, Tag.FromServer);
+    private readonly Outbox<Instruction> _outbox = new(world, rank, Tag.FromServer, room: 24);
     private readonly List<Debt> _owed = [];
     private byte[] _answer = [];
     private Request? _receiving;

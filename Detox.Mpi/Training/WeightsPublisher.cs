@@ -111,11 +111,15 @@ internal sealed class WeightsPublisher(
             int wrong = complaints.Count(complaint => complaint.Flags == HeadFlags.None);
 
             // A rank that is behind itself, or got nothing from a carrier that is to blame, had nothing to pass on in time.
+            bool hasComplained = _complaints.Exists(complaint => complaint.Rank == carrier);
             bool hadNothing = ranks[carrier].Ballot is null || _complaints.Exists(complaint => complaint.Rank == carrier && IsBlamed(complaint.Carrier));
             if (wrong == 0 && hadNothing) continue;
             if (IsBlamed(carrier))
             {
                 _isDistrusted[carrier] = true;
+
+                // Where its complaint stands alone nobody can tell whose fault it is: it carries no more, and is not named.
+                if (wrong == 0 && hasComplained) continue;
                 record.Add(new Blame(record.Step, carrier, ranks[carrier].Group, 2 * wrong >= behind ? Fault.FalseWeights : Fault.NoAnswer));
                 continue;
             }

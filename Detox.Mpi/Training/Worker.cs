@@ -37,6 +37,7 @@ internal sealed class Worker : IDisposable
     private readonly Func<bool> _hasSpoken;
     private readonly Func<bool> _isSuperseded;
     private Request _listening;
+    private Instruction? _leave;
     private Request? _sendingVector;
     private Request? _sendingAnswer;
     private long _step = -1;
@@ -190,9 +191,13 @@ internal sealed class Worker : IDisposable
     /// <summary>Waits for the word with which rank 0 ends this rank.</summary>
     public void AwaitLeave()
     {
-        Instruction instruction = NextInstruction();
-        while (instruction.Head.Kind != MessageKind.Leave) instruction = NextInstruction();
-        ExitCode = instruction.Head.Number;
+        while (_leave is null)
+        {
+            Instruction instruction = NextInstruction();
+            if (instruction.Head.Kind == MessageKind.Leave) _leave = instruction;
+        }
+
+        ExitCode = _leave.Value.Head.Number;
         const double seconds = 1;
         _taker.Finish(TimeSpan.FromSeconds(seconds));
 
@@ -218,15 +223,17 @@ internal sealed class Worker : IDisposable
     }
 
     /// <summary>Whether rank 0 has let this rank to another step, or to none.</summary>
-    private bool IsSuperseded => _listening.Test() && _instruction[0].Head.Kind is MessageKind.Proceed or MessageKind.End;
+    private bool IsSuperseded => _listening.Test() && _instruction[0].Head.Kind is MessageKind.Proceed or MessageKind.End or MessageKind.Leave;
 
     /// <summary>Does what rank 0 says; what it was: Proceed only where the weights are here, or damaged.</summary>
     private MessageKind Heed(Instruction instruction)
     {
         // Rank 0 has one step under way with each rank, but a rank that was away may find an older one first.
         while (instruction.Head.Kind == MessageKind.Proceed && IsSuperseded) instruction = NextInstruction();
-        if (instruction.Head.Kind == MessageKind.End)
+        if (instruction.Head.Kind is MessageKind.End or MessageKind.Leave)
         {
+            // Who took nothing for long may miss the word that no step follows, and hear only the very last one.
+            if (instruction.Head.Kind == MessageKind.Leave) _leave = instruction;
             EndTurn();
             return MessageKind.End;
         }
