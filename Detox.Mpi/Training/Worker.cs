@@ -181,7 +181,7 @@ internal sealed class Worker : IDisposable
 
         // What nobody has taken may hold up its sender's end.
         foreach (int tag in (ReadOnlySpan<int>)[Tag.Weights, Tag.Group, Tag.Honest, Tag.Forged])
-            while (_world.Probe(Communicator.AnyRank, tag, out int sender, out _) && _world.Drop(sender, tag).Test());
+            while (_world.Probe(Communicator.AnyRank, tag, out int sender, out _) && _world.Drop(sender, tag).Test()) ;
     }
 
     public void Dispose()
