@@ -79,7 +79,8 @@ public sealed class WeightsTests
     [TestCase(new[] { 0, 1, 1 })]
     public void ACarrierThatNeverSendsIsWaitedForAndNoLonger(int[] nodes) => Run(nodes, rank =>
     {
-        if (rank.Number == 1) rank.WriteOwn(Step);
+        // What the carrier has on its board is an older step's.
+        if (rank.Number == 1) rank.WriteOwn(Step - 2);
         rank.World.Barrier();
         if (rank.Number == 0) rank.AnswerWish(2, HeadFlags.NothingCame, Message(Step, Weights(Step)));
         if (rank.Number != 2) return;
@@ -151,7 +152,7 @@ public sealed class WeightsTests
     {
         if (rank.Number == 1)
         {
-            rank.WriteOwn(Step);
+            rank.WriteOwn(Step - 2);
             rank.Send(2, Notice(Step - 2));
 
             // The weights themselves, where a word is awaited, are none either.
@@ -204,6 +205,8 @@ public sealed class WeightsTests
     public void ACarrierOfWhichHalfComplainIsBlamedAndCarriesNoMore(bool cameToSecond, bool cameToThird, Fault expected)
         => Judge([0, 1, 1, 1, 1], (publisher, ranks, record) =>
         {
+            // It has voted itself, so it had the weights.
+            ranks[1].Ballot = Ballot.Of([1]);
             publisher.Hear(ranks[2], cameToSecond ? HeadFlags.None : HeadFlags.NothingCame);
             publisher.Hear(ranks[3], cameToThird ? HeadFlags.None : HeadFlags.NothingCame);
             publisher.Judge(ranks);
