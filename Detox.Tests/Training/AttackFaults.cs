@@ -24,7 +24,9 @@ internal static class AttackFaults
         ["mute"] = ["no-answer"],
         ["long"] = ["protocol"],
         ["short"] = ["protocol"],
-        ["flood"] = ["protocol"],
+
+        // Where its vector was wanted, one of those that it sent in its place.
+        ["flood"] = ["protocol", "vector-mismatch"],
         ["stale"] = ["protocol"],
         ["garbage"] = ["protocol"],
         ["copycat"] = ["dissent", "false-leaves"],
@@ -75,7 +77,10 @@ internal static class AttackFaults
         for (int rank = 0; rank < byzantine.Length; rank++)
         {
             int named = run.Blame.Count(row => row[1] == $"{rank}" && Of(attack).Contains(row[3]));
-            if (byzantine[rank] && NamesAll(attack)) Assert.That(named, Is.EqualTo(Times(attack, options.Steps)), $"rank {rank}");
+
+            // Time decides in which step rank 0 comes to see what came too much.
+            if (byzantine[rank] && attack == "flood") Assert.That(named, Is.GreaterThanOrEqualTo(options.Steps / 2), $"rank {rank}");
+            else if (byzantine[rank] && NamesAll(attack)) Assert.That(named, Is.EqualTo(Times(attack, options.Steps)), $"rank {rank}");
         }
     }
 
