@@ -132,7 +132,7 @@ internal sealed partial class Round
         if (again) rank.Answered();
         else majority = rank.Pay(head.Step);
         rank.IsAbsent = false;
-        if (head.Step != _step)
+        if (head.Step != _step || !_isOpen)
         {
             if (!again) TakeLateBallot(rank, head, majority);
             return;
@@ -153,6 +153,7 @@ internal sealed partial class Round
         if (groups is { } majority && head.Ballot != majority && (head.Flags & HeadFlags.WeightsDamaged) == 0)
             _record.Add(new Blame(head.Step, rank.Rank, rank.Group, Fault.Dissent));
         if ((head.Flags & HeadFlags.VectorFollows) != 0) rank.Expect(head.Step);
+        if (!_isOpen) return;
         if (WaitsForAll || _rounds[rank.Group].State == GroupState.Voting) LetProceed(rank);
     }
 

@@ -78,7 +78,7 @@ internal sealed class WeightsTaker
 
         // What rank 0 itself has written was there before it let anybody proceed.
         bool isThere = reads && carrier == 0;
-        if (!isThere && !_world.Await(() => Arrived(carrier, step, wantsMessage: !reads), patience)) return false;
+        if (!isThere && !_world.Await(() => Arrived(carrier, step, wantsMessage: !reads), patience) && !(reads && _slots.IsWritten(carrier, step))) return false;
         if (!reads) return true;
         _slots.Of(carrier, step).CopyTo(_weights.Bytes);
         _weights.Send();
@@ -101,8 +101,7 @@ internal sealed class WeightsTaker
                 return true;
             }
 
-            // The word that weights are on a board only says when to look: that of an older step may still be here, and is not sent again then.
-            if (!_world.Probe(carrier, Tag.Weights, out _, out long bytes)) return !wantsMessage && _slots.IsWritten(carrier, step);
+            if (!_world.Probe(carrier, Tag.Weights, out _, out long bytes)) return false;
             if (bytes == _slots.MessageBytes && wantsMessage)
             {
                 // Into memory that no message of a rank that stopped in the middle is still coming to.
@@ -112,7 +111,9 @@ internal sealed class WeightsTaker
             }
             else if (bytes == Head.Bytes)
             {
+                // The word that weights are on a board only says when to look: one of an older step may still be here, and then no other one is sent.
                 _world.ImmediateReceive<Head>(_notice, carrier, Tag.Weights).Wait();
+                if (!wantsMessage && _slots.IsWritten(carrier, step)) return true;
             }
             else
             {
