@@ -363,6 +363,9 @@ internal static class CommunicatorContract
         const int bytes = 10_001;
         bool writes = world.Rank % 2 == 0;
         using Boards boards = world.OpenBoards(bytes, writes);
+
+        // Of another opening, with which they have nothing in common.
+        using Boards others = world.OpenBoards(bytes, !writes);
         int[] own = new int[world.Size];
         world.Allgather([boards.Own.Length], own.AsSpan());
         if (!writes) Equal(0, boards.Own.Length, "a board that this rank did not ask for");

@@ -30,9 +30,11 @@ public sealed class ConversationTests
     public void ALateVoteIsHeldAgainstTheMajorityOfItsOwnStep() => With(rank =>
     {
         for (int step = 3; step <= 5; step++) rank.Owe(step);
-        rank.Remember(3, Ballot.Of([9]));
         rank.Remember(4, _ballot);
+        rank.Remember(3, Ballot.Of([9]));
         rank.Remember(6, Ballot.Of([8]));
+        rank.Remember(2, Ballot.Of([7]));
+        Assert.That(rank.Pay(3), Is.EqualTo(Ballot.Of([9])));
         Assert.That(rank.Pay(4), Is.EqualTo(_ballot));
         Assert.That(rank.Pay(5), Is.Null, "a step that is not over");
         Assert.That(rank.Pay(6), Is.Null, "a step that it was not let to");

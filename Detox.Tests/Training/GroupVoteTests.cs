@@ -58,6 +58,29 @@ public sealed class GroupVoteTests
         if (world.Rank == 2) Assert.That(vote.Show(7, _ballot), Is.False);
     });
 
+    /// <summary>Rank 2 tells rank 1 what it was shown, and is sent the same as another kind of message.</summary>
+    [Test]
+    public void WhatIsOfAnotherKindDoesNotCount() => InProcessWorld.Run(Size, world =>
+    {
+        Head[] shown = new Head[1];
+        if (world.Rank == 1)
+        {
+            new GroupVote(world, _members).Show(7, _ballot);
+            world.Receive(shown.AsSpan(), 2, Tag.Honest);
+            shown[0].Kind = MessageKind.Ballot;
+            world.ImmediateSend<Head>(shown, 2, Tag.Group);
+        }
+
+        if (world.Rank == 2)
+        {
+            world.Receive(shown.AsSpan(), 1, Tag.Group);
+            world.Send<Head>(shown, 1, Tag.Honest);
+        }
+
+        world.Barrier();
+        if (world.Rank == 2) Assert.That(new GroupVote(world, _members).Show(7, _ballot), Is.False);
+    });
+
     [Test]
     public void MessagesOfAWrongLengthDoNoHarm() => InProcessWorld.Run(Size, world =>
     {
