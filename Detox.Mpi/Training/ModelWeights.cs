@@ -1,5 +1,7 @@
+using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using Detox.Gpu.Devices;
+using Detox.Gpu.Digests;
 
 namespace Detox.Mpi.Training;
 
@@ -23,6 +25,17 @@ internal sealed class ModelWeights : IDisposable
     public Span<float> Values => _mirror.Span;
 
     public Span<byte> Bytes => MemoryMarshal.AsBytes(Values);
+
+    /// <summary>Tells whether memory that rank 0 itself has written was read whole and undamaged. Not against malice.</summary>
+    public UInt128 Xxh128() => XxHash128.HashToUInt128(Bytes);
+
+    /// <summary>The root of a SHA-256 tree: by it weights are known that another rank has carried. It says the same of weights that are no longer finite.</summary>
+    /// <param name="tree">Of this device, and of the weights' length.</param>
+    public Ballot Sha256(BallotTree tree)
+    {
+        _ = tree.Compute(View);
+        return tree.RootOf(tree.Leaves);
+    }
 
     /// <summary>The host's values go to the device.</summary>
     public void Send() => _mirror.Send();

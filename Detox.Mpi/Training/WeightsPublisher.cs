@@ -1,4 +1,3 @@
-using System.IO.Hashing;
 using Detox.Gpu.Devices;
 using Detox.Gpu.Digests;
 using Detox.Mpi.Messaging;
@@ -43,11 +42,8 @@ internal sealed class WeightsPublisher(
         Step = step;
         weights.Fetch();
         slots.Write(step, weights.Bytes);
-        _xxh128 = XxHash128.HashToUInt128(weights.Bytes);
-
-        // The root says the same of weights that are no longer finite.
-        _ = tree.Compute(weights.View);
-        _sha256 = tree.RootOf(tree.Leaves);
+        _xxh128 = weights.Xxh128();
+        _sha256 = weights.Sha256(tree);
     }
 
     /// <summary>Lets all ranks that owe nothing proceed to the step.</summary>

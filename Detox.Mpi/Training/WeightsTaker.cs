@@ -1,4 +1,3 @@
-using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using Detox.Gpu.Devices;
 using Detox.Gpu.Digests;
@@ -34,14 +33,6 @@ internal sealed class WeightsTaker
         _tree = new BallotTree(device, BallotKind.Sha256, (int)weights.View.Length);
         _readers = readers;
         _told = new Request?[readers.Length];
-    }
-
-    /// <summary>The digests of weights: what rank 0 promises, and what a copy is compared with.</summary>
-    public static (UInt128 Xxh128, Ballot Sha256) Digests(ModelWeights weights, BallotTree tree)
-    {
-        // The root says the same of weights that are no longer finite.
-        _ = tree.Compute(weights.View);
-        return (XxHash128.HashToUInt128(weights.Bytes), tree.RootOf(tree.Leaves));
     }
 
     /// <summary>Takes the weights of the step that rank 0 lets this rank proceed to.</summary>
@@ -123,11 +114,9 @@ internal sealed class WeightsTaker
         }
     }
 
-    private bool IsPromised(in Instruction proceed)
-    {
-        if (proceed.Carrier == 0 && _slots.CanRead(0)) return XxHash128.HashToUInt128(_weights.Bytes) == proceed.Xxh128;
-        return Digests(_weights, _tree).Sha256 == proceed.Head.Ballot;
-    }
+    private bool IsPromised(in Instruction proceed) => proceed.Carrier == 0 && _slots.CanRead(0)
+        ? _weights.Xxh128() == proceed.Xxh128
+        : _weights.Sha256(_tree) == proceed.Head.Ballot;
 
     private void PassOn(in Instruction proceed)
     {

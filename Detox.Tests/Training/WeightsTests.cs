@@ -282,7 +282,8 @@ public sealed class WeightsTests
         using ModelWeights right = new(device, Floats);
         Weights(step).CopyTo(right.Bytes);
         right.Send();
-        (UInt128 xxh128, Ballot sha256) = WeightsTaker.Digests(right, new BallotTree(device, BallotKind.Sha256, Floats));
+        UInt128 xxh128 = right.Xxh128();
+        Ballot sha256 = right.Sha256(new BallotTree(device, BallotKind.Sha256, Floats));
         Assert.That(xxh128, Is.EqualTo(XxHash128.HashToUInt128(right.Bytes)));
         return new Instruction
         {
