@@ -25,6 +25,16 @@ internal sealed class StrayMessages(Communicator world, int[] group, bool hasCol
         }
     }
 
+    /// <summary>At the end: throws away whatever nobody has taken, for it may hold up its sender's end.</summary>
+    public void DropAll()
+    {
+        foreach (int tag in (ReadOnlySpan<int>)[Tag.Weights, Tag.Group, Tag.Honest, Tag.Forged])
+        {
+            while (world.Probe(Communicator.AnyRank, tag, out int sender, out _))
+                if (!world.Drop(sender, tag).Test()) break;
+        }
+    }
+
     private bool MayCome(int sender, int tag) => sender < 0 || tag switch
     {
         Tag.ToServer => world.Rank == 0,

@@ -200,10 +200,7 @@ internal sealed class Worker : IDisposable
         ExitCode = _leave.Value.Head.Number;
         const double seconds = 1;
         _taker.Finish(TimeSpan.FromSeconds(seconds));
-
-        // What nobody has taken may hold up its sender's end.
-        foreach (int tag in (ReadOnlySpan<int>)[Tag.Weights, Tag.Group, Tag.Honest, Tag.Forged])
-            while (_world.Probe(Communicator.AnyRank, tag, out int sender, out _) && _world.Drop(sender, tag).Test()) ;
+        _strays.DropAll();
     }
 
     public void Dispose()
