@@ -28,6 +28,9 @@ internal sealed class WeightsPublisher(
 
     private readonly Request?[] _sending = new Request?[reach.Length];
     private readonly bool[] _isDistrusted = new bool[reach.Length];
+
+    /// <summary>Whether any rank takes weights that were not read where rank 0 wrote them; the others compare xxh128.</summary>
+    private readonly bool _areCarried = Array.Exists(reach, rank => !rank.ReadsRoot);
     private readonly List<int> _relays = [];
     private readonly List<(int Rank, int Carrier, HeadFlags Flags)> _complaints = [];
     private UInt128 _xxh128;
@@ -43,7 +46,7 @@ internal sealed class WeightsPublisher(
         weights.Fetch();
         slots.Write(step, weights.Bytes);
         _xxh128 = weights.Xxh128();
-        _sha256 = weights.Sha256(tree);
+        if (_areCarried) _sha256 = weights.Sha256(tree);
     }
 
     /// <summary>Lets all ranks that owe nothing proceed to the step.</summary>
