@@ -9,7 +9,7 @@ public enum Fault
     /// <summary>It voted with its group, but the vector that it sent is another, or none.</summary>
     VectorMismatch,
 
-    /// <summary>It received damaged weights and abstained.</summary>
+    /// <summary>It says that the weights that rank 0's own hand gave it are damaged.</summary>
     DamagedWeights,
 
     /// <summary>Its ballot is not its group's, and the leaves that it showed do not lead to that ballot.</summary>

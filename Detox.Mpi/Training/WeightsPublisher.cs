@@ -12,8 +12,9 @@ internal readonly record struct WeightsReach(int Leader, bool ReadsRoot, bool Re
 
 /// <summary>Rank 0's side of the weights: writes them, tells each rank their digests itself, and names who carries them.</summary>
 /// <remarks>Ranks of rank 0's node read them where they were written. To other nodes they go down a binomial tree of one rank a node, which
-/// writes them for its neighbours. A carrier of which at least half of those behind it complain carries no more; a complaint that
-/// stands alone speaks of the rank that makes it.</remarks>
+/// writes them for its neighbours. A carrier is named, and carries no more, where most of those who know, itself among them, say that it
+/// passed on something else. A complaint that stands alone names nobody: who makes it gets its weights from rank 0 from then on, and has no
+/// other to complain of.</remarks>
 internal sealed class WeightsPublisher(
     Communicator world,
     ModelWeights weights,
@@ -28,6 +29,7 @@ internal sealed class WeightsPublisher(
 
     private readonly Request?[] _sending = new Request?[reach.Length];
     private readonly bool[] _isDistrusted = new bool[reach.Length];
+    private readonly bool[] _isServedFromHere = new bool[reach.Length];
 
     /// <summary>Whether any rank takes weights that were not read where rank 0 wrote them; the others compare xxh128.</summary>
     private readonly bool _areCarried = Array.Exists(reach, rank => !rank.ReadsRoot);
@@ -119,18 +121,27 @@ internal sealed class WeightsPublisher(
 
                 // Where its complaint stands alone nobody can tell whose fault it is: it carries no more, and is not named.
                 if (wrong == 0 && hasComplained) continue;
-                record.Add(new Blame(record.Step, carrier, ranks[carrier].Group, 2 * wrong >= behind ? Fault.FalseWeights : Fault.NoAnswer));
+                record.Add(new Blame(record.Step, carrier, ranks[carrier].Group, IsMost(wrong, behind) ? Fault.FalseWeights : Fault.NoAnswer));
                 continue;
             }
 
             foreach ((int rank, _, HeadFlags flags) in complaints)
-                if (flags == HeadFlags.None) record.Add(new Blame(record.Step, rank, ranks[rank].Group, Fault.DamagedWeights));
+            {
+                if (flags != HeadFlags.None) continue;
+                if (carrier == 0) record.Add(new Blame(record.Step, rank, ranks[rank].Group, Fault.DamagedWeights));
+
+                // One word against another: nobody is named, and from now on this rank has nobody but rank 0 to complain of.
+                else _isServedFromHere[rank] = _isDistrusted[rank] = true;
+            }
         }
 
         _complaints.Clear();
 
         bool IsBlamed(int carrier)
-            => carrier != 0 && 2 * _complaints.Count(complaint => complaint.Carrier == carrier) >= ranks.Count(rank => rank.Carrier == carrier);
+            => carrier != 0 && IsMost(_complaints.Count(complaint => complaint.Carrier == carrier), ranks.Count(rank => rank.Carrier == carrier));
+
+        // Of all who know: those behind the carrier, and the carrier.
+        static bool IsMost(int words, int behind) => 2 * words > behind + 1;
     }
 
     private bool IsRelay(Conversation rank)
@@ -163,7 +174,7 @@ internal sealed class WeightsPublisher(
     private int CarrierOf(int rank)
     {
         WeightsReach own = reach[rank];
-        return own.ReadsRoot || !own.ReadsLeader || !_relays.Contains(own.Leader) ? 0 : own.Leader;
+        return own.ReadsRoot || !own.ReadsLeader || _isServedFromHere[rank] || !_relays.Contains(own.Leader) ? 0 : own.Leader;
     }
 
     private void Send(int rank)
