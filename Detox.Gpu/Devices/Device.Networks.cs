@@ -25,17 +25,8 @@ public abstract partial class Device
     /// <summary>inputGradient = the output's gradient where the largest values were. The output may have passed a rectifier since.</summary>
     public abstract void MaxPoolBackward(in PoolShape shape, int samples, View input, View output, View outputGradient, View inputGradient);
 
-    /// <summary>values below 0 become 0.</summary>
-    public abstract void ReluForward(View values);
-
-    /// <summary>gradient becomes 0 where the rectified values are not above 0.</summary>
-    public abstract void ReluBackward(View values, View gradient);
-
     /// <summary>loss (one float) = the mean cross-entropy of samples x classes logits; gradient = its gradient.</summary>
     public abstract void SoftmaxCrossEntropy(View logits, ReadOnlySpan<int> labels, int classes, View gradient, View loss);
-
-    /// <summary>One step of SGD: velocity and weights move along the gradient.</summary>
-    public abstract void SgdStep(View weights, View velocity, View gradient, float rate, float momentum, float decay);
 
     private protected static void Expect(View view, long length, string name)
     {

@@ -30,19 +30,6 @@ public abstract partial class Device
         View shiftGradient,
         bool rectified);
 
-    /// <summary>running moves towards values * correction by the share momentum.</summary>
-    public abstract void MovingAverage(View running, View values, float correction, float momentum);
-
-    /// <summary>output (samples x channels) = the mean of input (samples x positions x channels) over the positions.</summary>
-    public abstract void AveragePoolForward(int samples, int positions, int channels, View input, View output);
-
-    /// <summary>inputGradient = each position's share of the output's gradient.</summary>
-    public abstract void AveragePoolBackward(int samples, int positions, int channels, View outputGradient, View inputGradient);
-
-    /// <summary>output = left + right; the output may be one of them.</summary>
-    /// <param name="rectified">Whether values below 0 become 0.</param>
-    public abstract void Add(View left, View right, View output, bool rectified);
-
     /// <summary>The rows of a batch to normalise; an error where the views do not fit together.</summary>
     private protected static int BatchRows(int channels, View input, View output, View scale, View shift, View statistics)
     {

@@ -1,8 +1,8 @@
 namespace Detox.Gpu.Devices;
 
-/// <summary>A device that computes: its memory here; the ops of networks, rules and ballots beside it.</summary>
-/// <remarks>Every op writes the same bits on every device; the <c>Reference</c> in the op's file under Kernels/ says
-/// which. A device belongs to one thread at a time. Ops run in the order of the calls; a read waits for them.</remarks>
+/// <summary>A device that computes: memory, and <see cref="Run"/>.</summary>
+/// <remarks>Every op writes the same bits on every device: those of its <see cref="IOp.Reference"/>. A device belongs to one thread
+/// at a time. Ops run in the order of the calls; a read waits for them.</remarks>
 public abstract partial class Device : IDisposable
 {
     /// <summary>What a person calls it: "cpu (AVX2, 2 threads)".</summary>
@@ -33,8 +33,16 @@ public abstract partial class Device : IDisposable
     /// <summary>Copies within the device; the lengths must be equal and the views must not overlap.</summary>
     public abstract void Copy(View from, View to);
 
-    /// <summary>Sets every float of the view.</summary>
-    public abstract void Fill(View view, float value);
+    /// <summary>Checks the operands and runs the op; on a GPU it may still be under way afterwards.</summary>
+    public void Run<TOp>(in TOp op)
+        where TOp : struct, IOp, allows ref struct
+    {
+        op.Check();
+        Execute(op);
+    }
 
     public abstract void Dispose();
+
+    protected abstract void Execute<TOp>(in TOp op)
+        where TOp : struct, IOp, allows ref struct;
 }

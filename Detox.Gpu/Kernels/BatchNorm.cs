@@ -72,7 +72,7 @@ internal static partial class BatchNorm
             output[at] = MathF.FusedMultiplyAdd(input[at] - statistics[c], scale[c] * Inverse(statistics[channels + c]), shift[c]);
         }
 
-        if (rectified) Relu.ForwardReference(output);
+        if (rectified) ReluForward.Reference(output);
     }
 
     /// <param name="output">What the forward pass gave; read only where it was rectified.</param>

@@ -1,4 +1,5 @@
 using Detox.Gpu.Devices;
+using Detox.Gpu.Kernels;
 
 namespace Detox.Gpu.Networks;
 
@@ -51,8 +52,8 @@ internal sealed class BatchNormLayer(string name, int positions, int channels, b
     public override void MoveStatistics(Device device, int samples, View running, View batch)
     {
         long n = (long)samples * positions;
-        device.MovingAverage(running.Slice(0, channels), batch.Slice(0, channels), 1, Momentum);
-        device.MovingAverage(running.Slice(channels, channels), batch.Slice(channels, channels), n == 1 ? 1 : (float)n / (n - 1), Momentum);
+        device.Run(new MovingAverage(running.Slice(0, channels), batch.Slice(0, channels), 1, Momentum));
+        device.Run(new MovingAverage(running.Slice(channels, channels), batch.Slice(channels, channels), n == 1 ? 1 : (float)n / (n - 1), Momentum));
     }
 
     private View Scale(View parameters) => parameters.Slice(0, channels);

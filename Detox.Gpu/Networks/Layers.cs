@@ -56,10 +56,10 @@ internal sealed class ReluLayer(int length) : Layer
 
     public override bool PassesGradient => true;
 
-    public override void Forward(in Pass pass) => pass.Device.ReluForward(pass.Output);
+    public override void Forward(in Pass pass) => pass.Device.Run(new ReluForward(pass.Output));
 
     public override void Backward(in Pass pass, View outputGradient, View? inputGradient, View weightsGradient)
-        => pass.Device.ReluBackward(pass.Output, outputGradient);
+        => pass.Device.Run(new ReluBackward(pass.Output, outputGradient));
 }
 
 /// <summary>The largest value of each window.</summary>
@@ -88,11 +88,11 @@ internal sealed class AveragePoolLayer(int positions, int channels) : Layer
 
     public override int OutputLength => channels;
 
-    public override void Forward(in Pass pass) => pass.Device.AveragePoolForward(pass.Samples, positions, channels, pass.Input, pass.Output);
+    public override void Forward(in Pass pass) => pass.Device.Run(new AveragePoolForward(pass.Samples, positions, channels, pass.Input, pass.Output));
 
     public override void Backward(in Pass pass, View outputGradient, View? inputGradient, View weightsGradient)
     {
-        if (inputGradient is { } wanted) pass.Device.AveragePoolBackward(pass.Samples, positions, channels, outputGradient, wanted);
+        if (inputGradient is { } wanted) pass.Device.Run(new AveragePoolBackward(pass.Samples, positions, channels, outputGradient, wanted));
     }
 }
 
@@ -107,10 +107,10 @@ internal sealed class AddLayer(int length, bool rectified) : Layer
 
     public override bool PassesGradient => true;
 
-    public override void Forward(in Pass pass) => pass.Device.Add(pass.Input, pass.Addend, pass.Output, rectified);
+    public override void Forward(in Pass pass) => pass.Device.Run(new Addition(pass.Input, pass.Addend, pass.Output, rectified));
 
     public override void Backward(in Pass pass, View outputGradient, View? inputGradient, View weightsGradient)
     {
-        if (rectified) pass.Device.ReluBackward(pass.Output, outputGradient);
+        if (rectified) pass.Device.Run(new ReluBackward(pass.Output, outputGradient));
     }
 }

@@ -1,4 +1,5 @@
 using Detox.Gpu.Devices;
+using Detox.Gpu.Kernels;
 using Detox.Gpu.Tables;
 
 namespace Detox.Gpu.Networks;
@@ -163,7 +164,7 @@ public sealed class Network : IDisposable
             View? inputGradient = step.Input < 0 ? null : Slot(step.Input, samples, layer.InputLength);
             layer.Backward(At(i, samples, true, state, statistics), outputGradient, inputGradient, ParametersOf(i, gradient));
             foreach (GradientPlan.Sum sum in step.Sums)
-                _device.Add(Slot(sum.Earlier, samples, sum.Length), Slot(sum.Later, samples, sum.Length), Slot(sum.Total, samples, sum.Length), rectified: false);
+                _device.Run(new Addition(Slot(sum.Earlier, samples, sum.Length), Slot(sum.Later, samples, sum.Length), Slot(sum.Total, samples, sum.Length), Rectified: false));
             Observer?.Invoke(new LayerPass(i, NameOf(layer), true, samples * layer.ForwardFlops * (inputGradient is null ? 1 : 2)));
         }
     }

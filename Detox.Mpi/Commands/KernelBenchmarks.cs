@@ -33,7 +33,7 @@ internal sealed class KernelBenchmarks : IDisposable
     public KernelCase Arithmetic()
     {
         DeviceBuffer chains = Zeros(PeakFloats);
-        return new KernelCase("fma chains", 2.0 * PeakFloats * PeakRounds, 0, () => _device.FmaChains(chains.All, PeakRounds));
+        return new KernelCase("fma chains", 2.0 * PeakFloats * PeakRounds, 0, () => _device.Run(new FmaChains(chains.All, PeakRounds)));
     }
 
     /// <summary>Nothing but copying: the bandwidth that others are compared with.</summary>
@@ -70,12 +70,12 @@ internal sealed class KernelBenchmarks : IDisposable
     {
         const int length = 4_000_000;
         DeviceBuffer a = Random(length), b = Random(length), c = Random(length);
-        yield return Moving("rectifier", 2, length, () => _device.ReluForward(a.All));
-        yield return Moving("rectifier backward", 3, length, () => _device.ReluBackward(a.All, b.All));
-        yield return Moving("sgd step", 5, length, () => _device.SgdStep(a.All, b.All, c.All, 1e-3f, 0.9f, 1e-4f));
+        yield return Moving("rectifier", 2, length, () => _device.Run(new ReluForward(a.All)));
+        yield return Moving("rectifier backward", 3, length, () => _device.Run(new ReluBackward(a.All, b.All)));
+        yield return Moving("sgd step", 5, length, () => _device.Run(new SgdStep(a.All, b.All, c.All, 1e-3f, 0.9f, 1e-4f)));
 
-        yield return Moving("sum", 3, length, () => _device.Add(a.All, b.All, c.All, rectified: true));
-        yield return Moving("moving average", 3, length, () => _device.MovingAverage(a.All, b.All, 1, 0.1f));
+        yield return Moving("sum", 3, length, () => _device.Run(new Addition(a.All, b.All, c.All, Rectified: true)));
+        yield return Moving("moving average", 3, length, () => _device.Run(new MovingAverage(a.All, b.All, 1, 0.1f)));
 
         const int channels = 64, positions = 1024;
         DeviceBuffer scale = Random(channels), shift = Random(channels), statistics = Random(2 * channels);
@@ -83,8 +83,8 @@ internal sealed class KernelBenchmarks : IDisposable
         DeviceBuffer average = Zeros(Batch * channels), scaleGradient = Zeros(channels), shiftGradient = Zeros(channels);
         yield return Moving("batch-norm", 2, x.Length, () => _device.BatchNormForward(channels, x, scale.All, shift.All, statistics.All, y, rectified: true));
         yield return Moving("batch-norm backward", 4, x.Length, () => _device.BatchNormBackward(channels, x, y, dy, scale.All, statistics.All, dy, scaleGradient.All, shiftGradient.All, rectified: true));
-        yield return Moving("average pool", 1, x.Length, () => _device.AveragePoolForward(Batch, positions, channels, x, average.All));
-        yield return Moving("average pool backward", 1, x.Length, () => _device.AveragePoolBackward(Batch, positions, channels, average.All, y));
+        yield return Moving("average pool", 1, x.Length, () => _device.Run(new AveragePoolForward(Batch, positions, channels, x, average.All)));
+        yield return Moving("average pool backward", 1, x.Length, () => _device.Run(new AveragePoolBackward(Batch, positions, channels, average.All, y)));
 
         PoolShape pool = new(24, 24, 20, 2);
         int samples = 4 * Batch;

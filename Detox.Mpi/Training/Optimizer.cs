@@ -1,4 +1,5 @@
 using Detox.Gpu.Devices;
+using Detox.Gpu.Kernels;
 using Detox.Gpu.Networks;
 
 namespace Detox.Mpi.Training;
@@ -27,8 +28,8 @@ internal sealed class Optimizer : IDisposable
         float rate = _schedule.Rate(step);
         foreach ((int offset, int length, float decay) in _runs)
         {
-            _device.SgdStep(
-                weights.Slice(offset, length), _velocity.All.Slice(offset, length), gradient.Slice(offset, length), rate, _momentum, decay);
+            _device.Run(new SgdStep(
+                weights.Slice(offset, length), _velocity.All.Slice(offset, length), gradient.Slice(offset, length), rate, _momentum, decay));
         }
 
         return rate;

@@ -137,7 +137,7 @@ public sealed class PassTests(int lanes, int threads)
     {
         float[] expected = new float[rows.Width], found = new float[rows.Width + 2];
         using DeviceBuffer output = _device.Allocate(rows.Width + 2);
-        _device.Fill(output.All, 77);
+        _device.Run(new Fill(output.All, 77));
         pass(new Rows(rows.Memory, offsets, rows.Width), output.All.Slice(1, rows.Width));
         reference(expected);
         _device.Read(output.All, found);

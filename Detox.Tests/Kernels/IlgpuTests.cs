@@ -100,23 +100,23 @@ public sealed class IlgpuTests(IlgpuKind kind)
         {
             float[] values = SampleRows.Values(length, 9, wild: true), gradient = SampleRows.Values(length, 10, wild: true);
             float[] rectified = [.. values], passed = [.. gradient];
-            Relu.ForwardReference(rectified);
-            Relu.BackwardReference(rectified, passed);
+            ReluForward.Reference(rectified);
+            ReluBackward.Reference(rectified, passed);
             using DeviceBuffer x = _device.Upload(values), dx = _device.Upload(gradient);
-            _device.ReluForward(x.All);
-            _device.ReluBackward(x.All, dx.All);
+            _device.Run(new ReluForward(x.All));
+            _device.Run(new ReluBackward(x.All, dx.All));
             BitEqual(rectified, _device.Download(x), "rectified");
             BitEqual(passed, _device.Download(dx), "gradient");
 
             float[] chains = TestDevices.Random(FmaChains.ThreadChains * length, 17);
             using DeviceBuffer ends = _device.Upload(chains);
-            _device.FmaChains(ends.All, 3);
+            _device.Run(new FmaChains(ends.All, 3));
             FmaChains.Reference(chains, 3);
             BitEqual(chains, _device.Download(ends), "chains");
 
             float[] w = TestDevices.Random(length, 11), v = TestDevices.Random(length, 12), g = TestDevices.Random(length, 13);
             using DeviceBuffer weights = _device.Upload(w), velocity = _device.Upload(v), slope = _device.Upload(g);
-            _device.SgdStep(weights.All, velocity.All, slope.All, 0.1f, 0.9f, 5e-4f);
+            _device.Run(new SgdStep(weights.All, velocity.All, slope.All, 0.1f, 0.9f, 5e-4f));
             SgdStep.Reference(w, v, g, 0.1f, 0.9f, 5e-4f);
             BitEqual(w, _device.Download(weights), "weights");
             BitEqual(v, _device.Download(velocity), "velocity");
@@ -222,7 +222,7 @@ public sealed class IlgpuTests(IlgpuKind kind)
             float[] images = TestDevices.Random(batch * side * side, (ulong)step);
             int[] labels = [.. Enumerable.Range(0, batch).Select(i => (step + i) % 10)];
             network.Gradient(weights.All, images, labels, payload.All);
-            device.SgdStep(weights.All, velocity.All, payload.All.Slice(0, network.ParameterCount), 0.05f, 0.9f, 1e-4f);
+            device.Run(new SgdStep(weights.All, velocity.All, payload.All.Slice(0, network.ParameterCount), 0.05f, 0.9f, 1e-4f));
         }
 
         return device.Download(weights);

@@ -102,7 +102,7 @@ public sealed class NormalisationTests
     {
         float[] running = TestDevices.Random(length, 11), values = TestDevices.Random(length, 12);
         using DeviceBuffer kept = device.Upload(running), next = device.Upload(values);
-        device.MovingAverage(kept.All, next.All, 32f / 31, 0.1f);
+        device.Run(new MovingAverage(kept.All, next.All, 32f / 31, 0.1f));
         MovingAverage.Reference(running, values, 32f / 31, 0.1f);
         BitEqual(running, device.Download(kept), $"{length} running values");
     }
@@ -125,12 +125,12 @@ public sealed class NormalisationTests
     internal static void AveragePoolEqualsTheReference(Device device, int samples, int positions, int channels)
     {
         float[] x = TestDevices.Random(samples * positions * channels, 13), dy = TestDevices.Random(samples * channels, 14), y = new float[dy.Length], dx = new float[x.Length];
-        AveragePool.ForwardReference(samples, positions, channels, x, y);
-        AveragePool.BackwardReference(samples, positions, channels, dy, dx);
+        AveragePoolForward.Reference(samples, positions, channels, x, y);
+        AveragePoolBackward.Reference(samples, positions, channels, dy, dx);
         using DeviceBuffer input = device.Upload(x), output = device.Allocate(y.Length), gradient = device.Upload(dy), inputGradient = device.Allocate(x.Length);
-        device.AveragePoolForward(samples, positions, channels, input.All, output.All);
+        device.Run(new AveragePoolForward(samples, positions, channels, input.All, output.All));
         BitEqual(y, device.Download(output), $"{samples} x {positions} x {channels}: output");
-        device.AveragePoolBackward(samples, positions, channels, gradient.All, inputGradient.All);
+        device.Run(new AveragePoolBackward(samples, positions, channels, gradient.All, inputGradient.All));
         BitEqual(dx, device.Download(inputGradient), $"{samples} x {positions} x {channels}: input's gradient");
     }
 
@@ -139,7 +139,7 @@ public sealed class NormalisationTests
     {
         const int samples = 2, positions = 6, channels = 3;
         float[] x = TestDevices.Random(samples * positions * channels, 15), direction = TestDevices.Random(samples * channels, 16), dx = new float[x.Length];
-        AveragePool.BackwardReference(samples, positions, channels, direction, dx);
+        AveragePoolBackward.Reference(samples, positions, channels, direction, dx);
         Differences.Match(x, dx, () => x.Select((value, at) => (double)value * direction[(at / channels / positions * channels) + (at % channels)] / positions).Sum(), "input");
     }
 
@@ -158,7 +158,7 @@ public sealed class NormalisationTests
         using DeviceBuffer x = device.Upload(left), y = device.Upload(right), z = device.Allocate(length);
         foreach (DeviceBuffer output in (DeviceBuffer[])[z, x])
         {
-            device.Add(x.All, y.All, output.All, rectified);
+            device.Run(new Addition(x.All, y.All, output.All, rectified));
             BitEqual(sum, device.Download(output), $"{length} sums{(rectified ? ", rectified" : "")}");
         }
     }

@@ -22,8 +22,6 @@ internal sealed class PlainDevice : Device
 
     public override void Copy(View from, View to) => Floats(from).CopyTo(Floats(to));
 
-    public override void Fill(View view, float value) => Floats(view).Fill(value);
-
     public override void ConvolutionForward(in Reference.ConvolutionShape shape, int samples, View input, View weights, View? bias, View output)
         => Reference.ConvolutionForward.Reference(shape, samples, Floats(input), Floats(weights), Floats(bias), Floats(output));
 
@@ -43,15 +41,8 @@ internal sealed class PlainDevice : Device
     public override void MaxPoolBackward(in Reference.PoolShape shape, int samples, View input, View output, View outputGradient, View inputGradient)
         => Reference.MaxPool.BackwardReference(shape, samples, Floats(input), Floats(output), Floats(outputGradient), Floats(inputGradient));
 
-    public override void ReluForward(View values) => Reference.Relu.ForwardReference(Floats(values));
-
-    public override void ReluBackward(View values, View gradient) => Reference.Relu.BackwardReference(Floats(values), Floats(gradient));
-
     public override void SoftmaxCrossEntropy(View logits, ReadOnlySpan<int> labels, int classes, View gradient, View loss)
         => Floats(loss)[0] = Reference.SoftmaxCrossEntropy.Reference(Floats(logits), labels, classes, Floats(gradient));
-
-    public override void SgdStep(View weights, View velocity, View gradient, float rate, float momentum, float decay)
-        => Reference.SgdStep.Reference(Floats(weights), Floats(velocity), Floats(gradient), rate, momentum, decay);
 
     public override void BatchNormForward(int channels, View input, View scale, View shift, View statistics, View output, bool rectified)
         => Reference.BatchNorm.ForwardReference(channels, Floats(input), Floats(scale), Floats(shift), Floats(statistics), Floats(output), rectified);
@@ -82,18 +73,6 @@ internal sealed class PlainDevice : Device
             Floats(shiftGradient),
             rectified);
 
-    public override void MovingAverage(View running, View values, float correction, float momentum)
-        => Reference.MovingAverage.Reference(Floats(running), Floats(values), correction, momentum);
-
-    public override void AveragePoolForward(int samples, int positions, int channels, View input, View output)
-        => Reference.AveragePool.ForwardReference(samples, positions, channels, Floats(input), Floats(output));
-
-    public override void AveragePoolBackward(int samples, int positions, int channels, View outputGradient, View inputGradient)
-        => Reference.AveragePool.BackwardReference(samples, positions, channels, Floats(outputGradient), Floats(inputGradient));
-
-    public override void Add(View left, View right, View output, bool rectified)
-        => Reference.Addition.Reference(Floats(left), Floats(right), Floats(output), rectified);
-
     public override void PairwiseSquaredDistances(Rows rows, Span<double> distances)
         => Reference.PairwiseSquaredDistances.Reference(Floats(rows.Memory), rows.Offsets, (int)rows.Width, distances);
 
@@ -113,7 +92,7 @@ internal sealed class PlainDevice : Device
 
     public override Memory<float> AllocateHost(int length) => new float[length];
 
-    public override void FmaChains(View values, int rounds) => throw new NotSupportedException("It measures devices; no network has it.");
+    protected override void Execute<TOp>(in TOp op) => op.Reference();
 
     public override void Dispose()
     {

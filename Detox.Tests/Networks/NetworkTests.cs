@@ -74,12 +74,12 @@ public sealed class NetworkTests
         float[] b2 = new float[samples * p2.OutputLength], a3 = new float[samples * 500], a4 = new float[samples * 10];
         ConvolutionForward.Reference(c1, samples, images, Of("conv1.weight"), Of("conv1.bias"), a1);
         MaxPool.ForwardReference(p1, samples, a1, b1);
-        Relu.ForwardReference(b1);
+        ReluForward.Reference(b1);
         ConvolutionForward.Reference(c2, samples, b1, Of("conv2.weight"), Of("conv2.bias"), a2);
         MaxPool.ForwardReference(p2, samples, a2, b2);
-        Relu.ForwardReference(b2);
+        ReluForward.Reference(b2);
         ConvolutionForward.Reference(f1, samples, b2, Of("fc1.weight"), Of("fc1.bias"), a3);
-        Relu.ForwardReference(a3);
+        ReluForward.Reference(a3);
         ConvolutionForward.Reference(f2, samples, a3, Of("fc2.weight"), Of("fc2.bias"), a4);
 
         float[] expected = new float[network.PayloadLength];
@@ -93,14 +93,14 @@ public sealed class NetworkTests
         expected[^1] = SoftmaxCrossEntropy.Reference(a4, labels, 10, d4);
         ConvolutionBackwardWeights.Reference(f2, samples, a3, d4, To("fc2.weight"), To("fc2.bias"));
         ConvolutionBackwardInput.Reference(f2, samples, d4, Of("fc2.weight"), d3);
-        Relu.BackwardReference(a3, d3);
+        ReluBackward.Reference(a3, d3);
         ConvolutionBackwardWeights.Reference(f1, samples, b2, d3, To("fc1.weight"), To("fc1.bias"));
         ConvolutionBackwardInput.Reference(f1, samples, d3, Of("fc1.weight"), e2);
-        Relu.BackwardReference(b2, e2);
+        ReluBackward.Reference(b2, e2);
         MaxPool.BackwardReference(p2, samples, a2, b2, e2, d2);
         ConvolutionBackwardWeights.Reference(c2, samples, b1, d2, To("conv2.weight"), To("conv2.bias"));
         ConvolutionBackwardInput.Reference(c2, samples, d2, Of("conv2.weight"), e1);
-        Relu.BackwardReference(b1, e1);
+        ReluBackward.Reference(b1, e1);
         MaxPool.BackwardReference(p1, samples, a1, b1, e1, d1);
         ConvolutionBackwardWeights.Reference(c1, samples, images, d1, To("conv1.weight"), To("conv1.bias"));
 
@@ -167,7 +167,7 @@ public sealed class NetworkTests
         {
             network.Gradient(weights.All, images, labels, payload.All);
             losses.Add(device.Download(payload)[^1]);
-            device.SgdStep(weights.All, velocity.All, payload.All.Slice(0, w.Length), 0.01f, 0.9f, 0);
+            device.Run(new SgdStep(weights.All, velocity.All, payload.All.Slice(0, w.Length), 0.01f, 0.9f, 0));
         }
 
         Assert.That(losses[^1], Is.LessThan(0.5 * losses[0]), string.Join(' ', losses));

@@ -1,5 +1,6 @@
 using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
+using Detox.Gpu.Kernels;
 using Detox.Gpu.Networks;
 using Detox.Tests.Kernels;
 using NUnit.Framework;
@@ -244,7 +245,7 @@ internal static class TrainingAndEvaluation
         {
             network.Gradient(state.All, images, labels, payload.All);
             if (step == 0) results.AddRange(device.Download(payload));
-            device.SgdStep(state.All.Slice(0, network.ParameterCount), velocity.All, payload.All.Slice(0, network.ParameterCount), 0.05f, 0.9f, 1e-4f);
+            device.Run(new SgdStep(state.All.Slice(0, network.ParameterCount), velocity.All, payload.All.Slice(0, network.ParameterCount), 0.05f, 0.9f, 1e-4f));
             network.MoveStatistics(state.All, payload.All.Slice(network.ParameterCount, network.StatisticsCount));
         }
 

@@ -27,6 +27,8 @@ public sealed unsafe class CpuBuffer : DeviceBuffer
     internal Memory<float> Slice(long offset, long length)
         => new Window(this, offset, checked((int)length)).Memory;
 
+    internal override Span<float> Floats(long offset, long length) => new(Pointer + offset, checked((int)length));
+
     public override void Dispose()
     {
         Free();

@@ -15,11 +15,6 @@ public sealed unsafe partial class CpuDevice
     private float[] _rowWeights = [];
     private double[] _segmentSums = [];
 
-    /// <summary>Floats in a vector of the passes over rows: 16, 8, 4 or 1. Every choice gives the same bits.</summary>
-    internal int PassLanes { get; set; } = Vector512.IsHardwareAccelerated ? 16
-        : Vector256.IsHardwareAccelerated ? 8
-        : Vector128.IsHardwareAccelerated ? 4 : 1;
-
     public override void PairwiseSquaredDistances(Rows rows, Span<double> distances)
     {
         int n = rows.Count;
@@ -224,8 +219,6 @@ public sealed unsafe partial class CpuDevice
         };
         _team.Run(Blocks(output.Length, SortedColumns<TLanes, V, TOp>.Block), ref work);
     }
-
-    private static int Blocks(long length, int block) => checked((int)((length + block - 1) / block));
 
     // Only for pinned arrays.
     private static T* Address<T>(T[] pinned)

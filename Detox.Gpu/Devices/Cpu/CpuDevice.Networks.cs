@@ -1,6 +1,4 @@
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.Arm;
-using System.Runtime.Intrinsics.X86;
 using Detox.Gpu.Kernels;
 
 namespace Detox.Gpu.Devices.Cpu;
@@ -13,12 +11,6 @@ public sealed unsafe partial class CpuDevice
     private long[] _runOffsets = [];
     private int[] _runLengths = [];
     private int[] _firstRuns = [];
-
-    /// <summary>Floats in a vector of the networks' ops: 16, 8, 4 or 1. Every choice gives the same bits.</summary>
-    /// <remarks>Without a fused multiply-add in hardware vectors gain nothing: one float at a time is then the quickest.</remarks>
-    internal int NetworkLanes { get; set; } = Vector512.IsHardwareAccelerated ? 16
-        : Vector256.IsHardwareAccelerated && Fma.IsSupported ? 8
-        : AdvSimd.Arm64.IsSupported ? 4 : 1;
 
     public override void ConvolutionForward(in ConvolutionShape shape, int samples, View input, View weights, View? bias, View output)
     {
@@ -62,8 +54,8 @@ public sealed unsafe partial class CpuDevice
         if (biasGradient is { } given) Expect(given, shape.Outputs, nameof(biasGradient));
         if (samples == 0)
         {
-            Fill(weightsGradient, 0);
-            if (biasGradient is { } empty) Fill(empty, 0);
+            Run(new Fill(weightsGradient, 0));
+            if (biasGradient is { } empty) Run(new Fill(empty, 0));
             return;
         }
 
@@ -109,48 +101,12 @@ public sealed unsafe partial class CpuDevice
         }
     }
 
-    public override void ReluForward(View values)
-    {
-        switch (NetworkLanes)
-        {
-            case 16: Rectify<Lanes512, Vector512<float>>(values); break;
-            case 8: Rectify<Lanes256, Vector256<float>>(values); break;
-            case 4: Rectify<Lanes128, Vector128<float>>(values); break;
-            default: Rectify<Lanes32, float>(values); break;
-        }
-    }
-
-    public override void ReluBackward(View values, View gradient)
-    {
-        Expect(gradient, values.Length, nameof(gradient));
-        switch (NetworkLanes)
-        {
-            case 16: RectifyBackward<Lanes512, Vector512<float>>(values, gradient); break;
-            case 8: RectifyBackward<Lanes256, Vector256<float>>(values, gradient); break;
-            case 4: RectifyBackward<Lanes128, Vector128<float>>(values, gradient); break;
-            default: RectifyBackward<Lanes32, float>(values, gradient); break;
-        }
-    }
-
     public override void SoftmaxCrossEntropy(View logits, ReadOnlySpan<int> labels, int classes, View gradient, View loss)
     {
         Expect(logits, (long)labels.Length * classes, nameof(logits));
         Expect(gradient, logits.Length, nameof(gradient));
         Expect(loss, 1, nameof(loss));
         *Pointer(loss) = Kernels.SoftmaxCrossEntropy.Reference(Span(logits, logits.Length), labels, classes, Span(gradient, gradient.Length));
-    }
-
-    public override void SgdStep(View weights, View velocity, View gradient, float rate, float momentum, float decay)
-    {
-        Expect(velocity, weights.Length, nameof(velocity));
-        Expect(gradient, weights.Length, nameof(gradient));
-        switch (NetworkLanes)
-        {
-            case 16: Sgd<Lanes512, Vector512<float>>(weights, velocity, gradient, rate, momentum, decay); break;
-            case 8: Sgd<Lanes256, Vector256<float>>(weights, velocity, gradient, rate, momentum, decay); break;
-            case 4: Sgd<Lanes128, Vector128<float>>(weights, velocity, gradient, rate, momentum, decay); break;
-            default: Sgd<Lanes32, float>(weights, velocity, gradient, rate, momentum, decay); break;
-        }
     }
 
     /// <summary>The images with their padding around them; where there is none, the images themselves.</summary>
@@ -317,39 +273,6 @@ public sealed unsafe partial class CpuDevice
             InputGradient = Pointer(inputGradient),
         };
         _team.Run(samples, ref work);
-    }
-
-    private void Rectify<TLanes, V>(View values)
-        where TLanes : struct, ILanes<V>
-        where V : unmanaged
-    {
-        var work = new Relu.Forward<TLanes, V> { Values = Pointer(values), Length = values.Length };
-        _team.Run(Blocks(values.Length, Relu.Block), ref work);
-    }
-
-    private void RectifyBackward<TLanes, V>(View values, View gradient)
-        where TLanes : struct, ILanes<V>
-        where V : unmanaged
-    {
-        var work = new Relu.Backward<TLanes, V> { Values = Pointer(values), Gradient = Pointer(gradient), Length = values.Length };
-        _team.Run(Blocks(values.Length, Relu.Block), ref work);
-    }
-
-    private void Sgd<TLanes, V>(View weights, View velocity, View gradient, float rate, float momentum, float decay)
-        where TLanes : struct, ILanes<V>
-        where V : unmanaged
-    {
-        var work = new SgdStep.Cpu<TLanes, V>
-        {
-            Weights = Pointer(weights),
-            Velocity = Pointer(velocity),
-            Gradient = Pointer(gradient),
-            Length = weights.Length,
-            Rate = rate,
-            Momentum = momentum,
-            Decay = decay,
-        };
-        _team.Run(Blocks(weights.Length, Kernels.SgdStep.Cpu<TLanes, V>.Block), ref work);
     }
 
     private static float* Scratch(ref CpuBuffer? buffer, long length)

@@ -61,51 +61,6 @@ public sealed unsafe partial class CpuDevice
         }
     }
 
-    public override void MovingAverage(View running, View values, float correction, float momentum)
-    {
-        Expect(values, running.Length, nameof(values));
-        Kernels.MovingAverage.Reference(Span(running, running.Length), Span(values, values.Length), correction, momentum);
-    }
-
-    public override void AveragePoolForward(int samples, int positions, int channels, View input, View output)
-    {
-        Expect(input, (long)samples * positions * channels, nameof(input));
-        Expect(output, (long)samples * channels, nameof(output));
-        switch (NetworkLanes)
-        {
-            case 16: Average<Lanes512, Vector512<float>>(samples, positions, channels, input, output); break;
-            case 8: Average<Lanes256, Vector256<float>>(samples, positions, channels, input, output); break;
-            case 4: Average<Lanes128, Vector128<float>>(samples, positions, channels, input, output); break;
-            default: Average<Lanes32, float>(samples, positions, channels, input, output); break;
-        }
-    }
-
-    public override void AveragePoolBackward(int samples, int positions, int channels, View outputGradient, View inputGradient)
-    {
-        Expect(outputGradient, (long)samples * channels, nameof(outputGradient));
-        Expect(inputGradient, (long)samples * positions * channels, nameof(inputGradient));
-        switch (NetworkLanes)
-        {
-            case 16: AverageBackward<Lanes512, Vector512<float>>(samples, positions, channels, outputGradient, inputGradient); break;
-            case 8: AverageBackward<Lanes256, Vector256<float>>(samples, positions, channels, outputGradient, inputGradient); break;
-            case 4: AverageBackward<Lanes128, Vector128<float>>(samples, positions, channels, outputGradient, inputGradient); break;
-            default: AverageBackward<Lanes32, float>(samples, positions, channels, outputGradient, inputGradient); break;
-        }
-    }
-
-    public override void Add(View left, View right, View output, bool rectified)
-    {
-        Expect(left, output.Length, nameof(left));
-        Expect(right, output.Length, nameof(right));
-        switch (NetworkLanes)
-        {
-            case 16: Add<Lanes512, Vector512<float>>(left, right, output, rectified); break;
-            case 8: Add<Lanes256, Vector256<float>>(left, right, output, rectified); break;
-            case 4: Add<Lanes128, Vector128<float>>(left, right, output, rectified); break;
-            default: Add<Lanes32, float>(left, right, output, rectified); break;
-        }
-    }
-
     private void Statistics<TLanes, V>(int channels, int rows, float* input, float* statistics)
         where TLanes : struct, ILanes<V>
         where V : unmanaged
@@ -201,42 +156,5 @@ public sealed unsafe partial class CpuDevice
             InputGradient = inputGradient,
         };
         _team.Run(Blocks(rows, BatchNorm.Block), ref work);
-    }
-
-    private void Average<TLanes, V>(int samples, int positions, int channels, View input, View output)
-        where TLanes : struct, ILanes<V>
-        where V : unmanaged
-    {
-        var work = new AveragePool.Forward<TLanes, V> { Positions = positions, Channels = channels, Input = Pointer(input), Output = Pointer(output) };
-        _team.Run(samples, ref work);
-    }
-
-    private void AverageBackward<TLanes, V>(int samples, int positions, int channels, View outputGradient, View inputGradient)
-        where TLanes : struct, ILanes<V>
-        where V : unmanaged
-    {
-        var work = new AveragePool.Backward<TLanes, V>
-        {
-            Positions = positions,
-            Channels = channels,
-            OutputGradient = Pointer(outputGradient),
-            InputGradient = Pointer(inputGradient),
-        };
-        _team.Run(samples, ref work);
-    }
-
-    private void Add<TLanes, V>(View left, View right, View output, bool rectified)
-        where TLanes : struct, ILanes<V>
-        where V : unmanaged
-    {
-        var work = new Addition.Cpu<TLanes, V>
-        {
-            Left = Pointer(left),
-            Right = Pointer(right),
-            Output = Pointer(output),
-            Length = output.Length,
-            Rectified = rectified,
-        };
-        _team.Run(Blocks(output.Length, Addition.Block), ref work);
     }
 }

@@ -1,19 +1,52 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
+using Detox.Gpu.Kernels;
 
 namespace Detox.Gpu.Devices.Cpu;
+
+/// <summary>An op that is written once for every width of vectors.</summary>
+internal interface IVectorOp
+{
+    /// <summary>Whether it lives on fused multiply-adds. Without them in hardware vectors gain nothing: one float at a time is then the quickest.</summary>
+    static virtual bool Fuses => true;
+
+    void Run<TLanes, V>(CpuDevice device)
+        where TLanes : struct, ILanes<V>
+        where V : unmanaged;
+}
+
+/// <summary>Work that falls into single floats, each for itself.</summary>
+internal interface IElementwise
+{
+    /// <summary>See <see cref="IVectorOp.Fuses"/>.</summary>
+    static virtual bool Fuses => false;
+
+    /// <summary>One vector of it, which begins at an index.</summary>
+    void At<TLanes, V>(long index)
+        where TLanes : struct, ILanes<V>
+        where V : unmanaged;
+}
 
 /// <summary>The host's processor: SIMD of whatever width it has, one thread or several, always the same bits.</summary>
 public sealed unsafe partial class CpuDevice : Device
 {
     private readonly ThreadTeam _team;
+    private readonly Dictionary<object, CpuBuffer> _scratch = [];
+    private int _lanes = Vector512.IsHardwareAccelerated ? 16
+        : Vector256.IsHardwareAccelerated ? 8
+        : Vector128.IsHardwareAccelerated ? 4 : 1;
+
+    private int _fusingLanes = Vector512.IsHardwareAccelerated ? 16
+        : Vector256.IsHardwareAccelerated && Fma.IsSupported ? 8
+        : AdvSimd.Arm64.IsSupported ? 4 : 1;
 
     /// <param name="threads">Threads that share an op; each output is computed by one of them.</param>
     public CpuDevice(int threads)
     {
         _team = new ThreadTeam(threads);
-        string simd = Vector512.IsHardwareAccelerated ? "512-bit SIMD"
-            : Vector256.IsHardwareAccelerated ? "256-bit SIMD"
-            : Vector128.IsHardwareAccelerated ? "128-bit SIMD" : "scalar";
+        string simd = _lanes == 1 ? "scalar" : $"{32 * _lanes}-bit SIMD";
         Name = $"cpu ({simd}, {threads} {(threads == 1 ? "thread" : "threads")})";
     }
 
@@ -22,6 +55,12 @@ public sealed unsafe partial class CpuDevice : Device
     public int Threads => _team.Size;
 
     public override bool SharesHostMemory => true;
+
+    /// <summary>Floats in a vector: 16, 8, 4 or 1. Every choice gives the same bits.</summary>
+    internal int Lanes
+    {
+        set => _lanes = _fusingLanes = value;
+    }
 
     public override DeviceBuffer Allocate(long length) => new CpuBuffer(length);
 
@@ -33,27 +72,109 @@ public sealed unsafe partial class CpuDevice : Device
     public override Memory<float> HostMemory(View view) => ((CpuBuffer)view.Buffer).Slice(view.Offset, view.Length);
 
     /// <summary>The floats of a view of any <see cref="CpuDevice"/>.</summary>
-    public static Span<float> Floats(View view) => ((CpuBuffer)view.Buffer).Slice(view.Offset, view.Length).Span;
+    public static Span<float> Floats(View view) => view.Floats;
 
-    public override void Write(ReadOnlySpan<float> from, View to) => from.CopyTo(Span(to, from.Length));
+    public override void Write(ReadOnlySpan<float> from, View to)
+    {
+        to.Expect(from.Length);
+        from.CopyTo(to.Floats);
+    }
 
-    public override void Read(View from, Span<float> to) => Span(from, to.Length).CopyTo(to);
+    public override void Read(View from, Span<float> to)
+    {
+        from.Expect(to.Length);
+        from.Floats.CopyTo(to);
+    }
 
     public override void Copy(View from, View to)
     {
-        if (from.Length != to.Length) throw LengthMismatch(from.Length, to.Length);
+        to.Expect(from.Length);
         Buffer.MemoryCopy(Pointer(from), Pointer(to), to.Length * sizeof(float), from.Length * sizeof(float));
     }
 
-    public override void Fill(View view, float value) => Span(view, view.Length).Fill(value);
+    public override void Dispose()
+    {
+        _team.Dispose();
+        foreach (CpuBuffer kept in _scratch.Values) kept.Dispose();
+    }
 
-    public override void Dispose() => _team.Dispose();
+    protected override void Execute<TOp>(in TOp op) => op.Run(this);
 
     internal static float* Pointer(View view) => ((CpuBuffer)view.Buffer).Pointer + view.Offset;
 
-    private static Span<float> Span(View view, long length)
-        => view.Length == length ? new Span<float>(Pointer(view), checked((int)length)) : throw LengthMismatch(view.Length, length);
+    /// <summary>Null where there is no view.</summary>
+    internal static float* Pointer(View? view) => view is { } given ? Pointer(given) : null;
 
-    private static ArgumentException LengthMismatch(long found, long expected)
-        => new($"A view of {found} floats where {expected} are expected.");
+    /// <summary>Runs the op with vectors of the processor's width.</summary>
+    internal void AtItsWidth<TOp>(in TOp op)
+        where TOp : struct, IVectorOp, allows ref struct
+    {
+        switch (TOp.Fuses ? _fusingLanes : _lanes)
+        {
+            case 16: op.Run<Lanes512, Vector512<float>>(this); break;
+            case 8: op.Run<Lanes256, Vector256<float>>(this); break;
+            case 4: op.Run<Lanes128, Vector128<float>>(this); break;
+            default: op.Run<Lanes32, float>(this); break;
+        }
+    }
+
+    /// <summary>Runs work on every float of so many, a vector at a time and the rest one by one.</summary>
+    internal void Elementwise<TWork>(long length, in TWork work)
+        where TWork : struct, IElementwise
+        => AtItsWidth(new Stretch<TWork>(length, work));
+
+    /// <summary>The threads share the pieces 0 to pieces - 1. Which of them takes which must not change any bit.</summary>
+    /// <param name="work">A local of the caller: it must not live on the managed heap.</param>
+    internal void Share<TWork>(int pieces, ref TWork work)
+        where TWork : struct, IPieces
+        => _team.Run(pieces, ref work);
+
+    /// <summary>Memory for one purpose, at least so long. What is new of it is zeros; else it holds what its last user left.</summary>
+    internal T* Room<T>(Scratch<T> purpose, long length)
+        where T : unmanaged
+    {
+        long floats = ((length * sizeof(T)) + sizeof(float) - 1) / sizeof(float);
+        if (!_scratch.TryGetValue(purpose, out CpuBuffer? kept) || kept.Length < floats)
+        {
+            kept?.Dispose();
+            _scratch[purpose] = kept = new CpuBuffer(floats);
+        }
+
+        return (T*)kept.Pointer;
+    }
+
+    /// <summary>How many blocks cover a length.</summary>
+    internal static int Blocks(long length, int block) => checked((int)((length + block - 1) / block));
+
+    private readonly struct Stretch<TWork>(long length, TWork work) : IVectorOp
+        where TWork : struct, IElementwise
+    {
+        public static bool Fuses => TWork.Fuses;
+
+        public void Run<TLanes, V>(CpuDevice device)
+            where TLanes : struct, ILanes<V>
+            where V : unmanaged
+        {
+            Block<TLanes, V> blocks = new() { Length = length, Work = work };
+            device.Share(Blocks(length, Block<TLanes, V>.Floats), ref blocks);
+        }
+
+        private struct Block<TLanes, V> : IPieces
+            where TLanes : struct, ILanes<V>
+            where V : unmanaged
+        {
+            public const int Floats = 16 * 1024;
+
+            public long Length;
+            public TWork Work;
+
+            [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+            public readonly void Run(int piece)
+            {
+                long i = (long)piece * Floats, end = Math.Min(i + Floats, Length);
+                for (; i <= end - TLanes.Count; i += TLanes.Count) Work.At<TLanes, V>(i);
+                for (; i < end; i++) Work.At<Lanes32, float>(i);
+            }
+        }
+    }
 }

@@ -67,8 +67,8 @@ public sealed partial class IlgpuDevice
         int chunks = (positions + Kernels.ConvolutionBackwardWeights.Chunk - 1) / Kernels.ConvolutionBackwardWeights.Chunk;
         if (chunks == 0)
         {
-            Fill(weightsGradient, 0);
-            if (biasGradient is { } empty) Fill(empty, 0);
+            Run(new Fill(weightsGradient, 0));
+            if (biasGradient is { } empty) Run(new Fill(empty, 0));
             return;
         }
 
@@ -110,25 +110,10 @@ public sealed partial class IlgpuDevice
         Expect(output, (long)samples * shape.OutputLength, nameof(output));
         Expect(outputGradient, output.Length, nameof(outputGradient));
         Expect(inputGradient, input.Length, nameof(inputGradient));
-        if (shape.Height % shape.Window != 0 || shape.Width % shape.Window != 0) Fill(inputGradient, 0);
+        if (shape.Height % shape.Window != 0 || shape.Width % shape.Window != 0) Run(new Fill(inputGradient, 0));
         if (output.Length == 0) return;
         Kernel(nameof(MaxPoolBackward), () => _accelerator.LoadAutoGroupedKernel<Index1D, PoolShape, ArrayView<float>, ArrayView<float>, ArrayView<float>, ArrayView<float>>(MaxPool.BackwardKernel))(
             _stream, Threads(output.Length), shape, Pointer(input), Pointer(output), Pointer(outputGradient), Pointer(inputGradient));
-    }
-
-    public override void ReluForward(View values)
-    {
-        if (values.Length == 0) return;
-        Kernel(nameof(ReluForward), () => _accelerator.LoadAutoGroupedKernel<Index1D, ArrayView<float>>(Relu.ForwardKernel))(
-            _stream, Threads(values.Length), Pointer(values));
-    }
-
-    public override void ReluBackward(View values, View gradient)
-    {
-        Expect(gradient, values.Length, nameof(gradient));
-        if (values.Length == 0) return;
-        Kernel(nameof(ReluBackward), () => _accelerator.LoadAutoGroupedKernel<Index1D, ArrayView<float>, ArrayView<float>>(Relu.BackwardKernel))(
-            _stream, Threads(values.Length), Pointer(values), Pointer(gradient));
     }
 
     public override void SoftmaxCrossEntropy(View logits, ReadOnlySpan<int> labels, int classes, View gradient, View loss)
@@ -145,14 +130,5 @@ public sealed partial class IlgpuDevice
 
         Kernel("MeanLoss", () => _accelerator.LoadAutoGroupedKernel<Index1D, int, ArrayView<float>, ArrayView<float>>(Kernels.SoftmaxCrossEntropy.MeanKernel))(
             _stream, 1, labels.Length, losses, Pointer(loss));
-    }
-
-    public override void SgdStep(View weights, View velocity, View gradient, float rate, float momentum, float decay)
-    {
-        Expect(velocity, weights.Length, nameof(velocity));
-        Expect(gradient, weights.Length, nameof(gradient));
-        if (weights.Length == 0) return;
-        Kernel(nameof(SgdStep), () => _accelerator.LoadAutoGroupedKernel<Index1D, ArrayView<float>, ArrayView<float>, ArrayView<float>, float, float, float>(Kernels.SgdStep.Kernel))(
-            _stream, Threads(weights.Length), Pointer(weights), Pointer(velocity), Pointer(gradient), rate, momentum, decay);
     }
 }

@@ -58,41 +58,6 @@ public sealed partial class IlgpuDevice
             _stream, Threads(input.Length), channels, mask, Pointer(input), Pointer(output), Pointer(outputGradient), means, Factors(channels, scale, statistics), levels, slopes, Pointer(to));
     }
 
-    public override void MovingAverage(View running, View values, float correction, float momentum)
-    {
-        Expect(values, running.Length, nameof(values));
-        if (running.Length == 0) return;
-        Kernel(nameof(MovingAverage), () => _accelerator.LoadAutoGroupedKernel<Index1D, ArrayView<float>, ArrayView<float>, float, float>(Kernels.MovingAverage.Kernel))(
-            _stream, Threads(running.Length), Pointer(running), Pointer(values), correction, momentum);
-    }
-
-    public override void AveragePoolForward(int samples, int positions, int channels, View input, View output)
-    {
-        Expect(input, (long)samples * positions * channels, nameof(input));
-        Expect(output, (long)samples * channels, nameof(output));
-        if (output.Length == 0) return;
-        Kernel(nameof(AveragePoolForward), () => _accelerator.LoadAutoGroupedKernel<Index1D, int, int, ArrayView<float>, ArrayView<float>>(AveragePool.ForwardKernel))(
-            _stream, Threads(output.Length), positions, channels, Pointer(input), Pointer(output));
-    }
-
-    public override void AveragePoolBackward(int samples, int positions, int channels, View outputGradient, View inputGradient)
-    {
-        Expect(outputGradient, (long)samples * channels, nameof(outputGradient));
-        Expect(inputGradient, (long)samples * positions * channels, nameof(inputGradient));
-        if (inputGradient.Length == 0) return;
-        Kernel(nameof(AveragePoolBackward), () => _accelerator.LoadAutoGroupedKernel<Index1D, int, int, ArrayView<float>, ArrayView<float>>(AveragePool.BackwardKernel))(
-            _stream, Threads(inputGradient.Length), positions, channels, Pointer(outputGradient), Pointer(inputGradient));
-    }
-
-    public override void Add(View left, View right, View output, bool rectified)
-    {
-        Expect(left, output.Length, nameof(left));
-        Expect(right, output.Length, nameof(right));
-        if (output.Length == 0) return;
-        Kernel(nameof(Add), () => _accelerator.LoadAutoGroupedKernel<Index1D, int, ArrayView<float>, ArrayView<float>, ArrayView<float>>(Addition.Kernel))(
-            _stream, Threads(output.Length), rectified ? 1 : 0, Pointer(left), Pointer(right), Pointer(output));
-    }
-
     private static int BatchChunks(int rows) => (rows + BatchNorm.Chunk - 1) / BatchNorm.Chunk;
 
     private ArrayView<float> Factors(int channels, View scale, View statistics)

@@ -10,8 +10,8 @@ public sealed partial class IlgpuDevice : Device
     private readonly Context _context;
     private readonly Accelerator _accelerator;
     private readonly AcceleratorStream _stream;
-    private readonly Dictionary<string, Delegate> _kernels = [];
-    private readonly Dictionary<string, MemoryBuffer> _scratch = [];
+    private readonly Dictionary<Type, Delegate> _kernels = [];
+    private readonly Dictionary<object, MemoryBuffer> _scratch = [];
     private readonly List<IDisposable> _lockedPages = [];
     private long _bufferBytes;
 
@@ -114,29 +114,24 @@ public sealed partial class IlgpuDevice : Device
 
     public override void Write(ReadOnlySpan<float> from, View to)
     {
-        Expect(to, from.Length, nameof(to));
+        to.Expect(from.Length);
         if (from.IsEmpty) return;
-        Pointer(to).CopyFromCPU(_stream, from);
+        Floats(to).CopyFromCPU(_stream, from);
         _stream.Synchronize();
     }
 
     public override void Read(View from, Span<float> to)
     {
-        Expect(from, to.Length, nameof(from));
+        from.Expect(to.Length);
         if (to.IsEmpty) return;
-        Pointer(from).CopyToCPU(_stream, to);
+        Floats(from).CopyToCPU(_stream, to);
         _stream.Synchronize();
     }
 
     public override void Copy(View from, View to)
     {
-        Expect(to, from.Length, nameof(to));
-        if (from.Length > 0) Pointer(from).CopyTo(_stream, Pointer(to));
-    }
-
-    public override void Fill(View view, float value)
-    {
-        if (view.Length > 0) Kernel(nameof(Fill), () => _accelerator.LoadAutoGroupedKernel<Index1D, ArrayView<float>, float>(FillKernel))(_stream, Threads(view.Length), Pointer(view), value);
+        to.Expect(from.Length);
+        if (from.Length > 0) Floats(from).CopyTo(_stream, Floats(to));
     }
 
     public override void Dispose()
@@ -147,34 +142,64 @@ public sealed partial class IlgpuDevice : Device
         _context.Dispose();
     }
 
-    private static void FillKernel(Index1D i, ArrayView<float> values, float value) => values[i] = value;
+    protected override void Execute<TOp>(in TOp op) => op.Run(this);
 
-    private static ArrayView<float> Pointer(View view) => ((IlgpuBuffer)view.Buffer).Slice(view.Offset, view.Length);
+    internal static ArrayView<float> Floats(View view) => ((IlgpuBuffer)view.Buffer).Slice(view.Offset, view.Length);
 
-    private static Index1D Threads(long count) => checked((int)count);
-
-    private TKernel Kernel<TKernel>(string name, Func<TKernel> load)
-        where TKernel : Delegate
+    /// <summary>Starts a kernel: so many groups of it.</summary>
+    internal void Launch<TKernel>(long groups, in TKernel kernel)
+        where TKernel : struct, IKernel
     {
-        if (_kernels.TryGetValue(name, out Delegate? kernel)) return (TKernel)kernel;
-        TKernel loaded = load();
-        _kernels.Add(name, loaded);
-        return loaded;
+        if (groups == 0) return;
+        if (!_kernels.TryGetValue(typeof(TKernel), out Delegate? loaded))
+            _kernels.Add(typeof(TKernel), loaded = _accelerator.LoadKernel<TKernel>(Body));
+        ((Action<AcceleratorStream, KernelConfig, TKernel>)loaded)(_stream, new KernelConfig(checked((int)groups), TKernel.Threads), kernel);
     }
 
-    /// <summary>Memory for one purpose, at least so long.</summary>
-    private ArrayView<T> Scratch<T>(string name, long length)
+    /// <summary>Starts a thread for each number from 0 to count - 1.</summary>
+    internal void Each<TThread>(long count, in TThread thread)
+        where TThread : struct, IThread
+        => Launch((count + Ilgpu.Each<TThread>.Threads - 1) / Ilgpu.Each<TThread>.Threads, new Each<TThread>(count, thread));
+
+    /// <summary>Memory for one purpose, at least so long; it holds what its last user left.</summary>
+    internal ArrayView<T> Room<T>(Scratch<T> purpose, long length)
         where T : unmanaged
     {
-        if (!_scratch.TryGetValue(name, out MemoryBuffer? kept) || ((MemoryBuffer1D<T, Stride1D.Dense>)kept).Length < length)
+        if (!_scratch.TryGetValue(purpose, out MemoryBuffer? kept) || ((MemoryBuffer1D<T, Stride1D.Dense>)kept).Length < length)
         {
             kept?.Dispose();
-            _scratch.Remove(name);
-            _scratch[name] = kept = WithRoom(length * Interop.SizeOf<T>(), () => _accelerator.Allocate1D<T>(Math.Max(1, length)));
+            _scratch.Remove(purpose);
+            _scratch[purpose] = kept = WithRoom(length * Interop.SizeOf<T>(), () => _accelerator.Allocate1D<T>(Math.Max(1, length)));
         }
 
         return ((MemoryBuffer1D<T, Stride1D.Dense>)kept).View.AsGeneral().BaseView.SubView(0, length);
     }
+
+    /// <summary>Values that never change: they go to the device when they are first asked for.</summary>
+    internal ArrayView<T> Constant<T>(Scratch<T> purpose, T[] values)
+        where T : unmanaged
+        => _scratch.ContainsKey(purpose) ? Room(purpose, values.Length) : Upload<T>(purpose, values);
+
+    internal ArrayView<T> Upload<T>(Scratch<T> purpose, ReadOnlySpan<T> values)
+        where T : unmanaged
+    {
+        ArrayView<T> memory = Room(purpose, values.Length);
+        if (!values.IsEmpty) memory.CopyFromCPU(_stream, values);
+        _stream.Synchronize();
+        return memory;
+    }
+
+    /// <summary>Copies to the host, after all that has been started.</summary>
+    internal void Download<T>(ArrayView<T> memory, Span<T> to)
+        where T : unmanaged
+    {
+        if (!to.IsEmpty) memory.CopyToCPU(_stream, to);
+        _stream.Synchronize();
+    }
+
+    private static void Body<TKernel>(TKernel kernel)
+        where TKernel : struct, IKernel
+        => kernel.Run();
 
     private T WithRoom<T>(long bytes, Func<T> allocate)
     {
@@ -186,20 +211,6 @@ public sealed partial class IlgpuDevice : Device
         {
             throw new DeviceException($"{Name} has no room for {bytes / 1e6:F0} MB more beside the {AllocatedBytes / 1e6:F0} MB of this rank ({error.Message}): take fewer ranks a device, a smaller batch, or --device cpu.", error);
         }
-    }
-
-    /// <summary>Values that never change: they go to the device when they are first asked for.</summary>
-    private ArrayView<T> Constant<T>(string name, T[] values)
-        where T : unmanaged
-        => _scratch.ContainsKey(name) ? Scratch<T>(name, values.Length) : Upload<T>(name, values);
-
-    private ArrayView<T> Upload<T>(string name, ReadOnlySpan<T> values)
-        where T : unmanaged
-    {
-        ArrayView<T> memory = Scratch<T>(name, values.Length);
-        if (!values.IsEmpty) memory.CopyFromCPU(_stream, values);
-        _stream.Synchronize();
-        return memory;
     }
 }
 

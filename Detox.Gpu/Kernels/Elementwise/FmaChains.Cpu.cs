@@ -3,10 +3,16 @@ using Detox.Gpu.Devices.Cpu;
 
 namespace Detox.Gpu.Kernels;
 
-internal static unsafe partial class FmaChains
+public readonly unsafe partial record struct FmaChains
 {
+    void IVectorOp.Run<TLanes, V>(CpuDevice device)
+    {
+        Piece<TLanes, V> work = new() { Values = CpuDevice.Pointer(Values), Length = Values.Length, Rounds = Rounds };
+        device.Share(CpuDevice.Blocks(Values.Length, Piece<TLanes, V>.Block), ref work);
+    }
+
     /// <summary>One piece: twelve vectors at a time, as the products of networks have them.</summary>
-    internal struct Cpu<TLanes, V> : IPieces
+    private struct Piece<TLanes, V> : IPieces
         where TLanes : struct, ILanes<V>
         where V : unmanaged
     {
