@@ -18,7 +18,8 @@ public abstract partial class Device : IDisposable
     public abstract Memory<float> HostMemory(View view);
 
     /// <summary>Floats on the host that <see cref="Read"/> and <see cref="Write"/> move fastest: the device's driver has locked
-    /// their pages where it can. They never move and live as long as the device.</summary>
+    /// their pages where it can. They never move and live as long as the device. What <see cref="Write"/> takes from them may still be under way
+    /// when it returns: it must stay as it is until the next <see cref="Read"/>.</summary>
     public abstract Memory<float> AllocateHost(int length);
 
     /// <summary>Bytes of the device's memory that its buffers take now.</summary>

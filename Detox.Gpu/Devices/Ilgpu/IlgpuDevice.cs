@@ -10,16 +10,19 @@ public sealed partial class IlgpuDevice : Device
     private readonly Context _context;
     private readonly Accelerator _accelerator;
     private readonly AcceleratorStream _stream;
-    private readonly Dictionary<Type, Delegate> _kernels = [];
+    private readonly ILauncher _launcher;
     private readonly Dictionary<object, MemoryBuffer> _scratch = [];
-    private readonly List<IDisposable> _lockedPages = [];
+    private readonly Transfers _transfers;
     private long _bufferBytes;
+    private long _launches;
 
-    private IlgpuDevice(Context context, Accelerator accelerator)
+    private IlgpuDevice(Context context, Accelerator accelerator, ILauncher? launcher)
     {
         _context = context;
         _accelerator = accelerator;
         _stream = accelerator.DefaultStream;
+        _transfers = new Transfers(accelerator, _stream);
+        _launcher = launcher ?? new Launcher(accelerator, _stream);
     }
 
     public override string Name => $"{_accelerator.AcceleratorType switch
@@ -36,7 +39,10 @@ public sealed partial class IlgpuDevice : Device
     /// <summary>Opens the device of a kind and number; an error says what is missing and what to do.</summary>
     /// <exception cref="DeviceException">There is no such device here, or it lacks what the kernels need.</exception>
     /// <param name="choose">Of so many devices, the number of the one to open.</param>
-    public static IlgpuDevice Open(IlgpuKind kind, Func<int, int> choose)
+    public static IlgpuDevice Open(IlgpuKind kind, Func<int, int> choose) => Open(kind, choose, launcher: null);
+
+    /// <param name="launcher">Starts the kernels instead of ILGPU.</param>
+    internal static IlgpuDevice Open(IlgpuKind kind, Func<int, int> choose, ILauncher? launcher)
     {
         Context context;
         IReadOnlyList<string> leftOut;
@@ -49,6 +55,7 @@ public sealed partial class IlgpuDevice : Device
             throw new DeviceException($"{IlgpuDevices.Missing(kind)} ({error.Message})", error);
         }
 
+        IlgpuDevice device;
         try
         {
             ILGPU.Runtime.Device[] devices = IlgpuDevices.Of(context, kind);
@@ -56,7 +63,7 @@ public sealed partial class IlgpuDevice : Device
             int index = choose(devices.Length);
             if (index < 0 || index >= devices.Length)
                 throw new DeviceException($"there is no {IlgpuDevices.NameOf(kind)} device {index}: this machine has {devices.Length}, from 0 ({string.Join(", ", devices.Select(device => device.Name))}).");
-            return new IlgpuDevice(context, devices[index].CreateAccelerator(context));
+            device = new IlgpuDevice(context, devices[index].CreateAccelerator(context), launcher);
         }
         catch (AcceleratorException error)
         {
@@ -66,6 +73,17 @@ public sealed partial class IlgpuDevice : Device
         catch
         {
             context.Dispose();
+            throw;
+        }
+
+        try
+        {
+            DeviceCheck.Run(device);
+            return device;
+        }
+        catch
+        {
+            device.Dispose();
             throw;
         }
     }
@@ -95,6 +113,9 @@ public sealed partial class IlgpuDevice : Device
         return IlgpuDevices.Of(context, kind).Length;
     }
 
+    /// <summary>What it has been asked for so far.</summary>
+    public DeviceWork Work => new(_launches, _transfers.Waits, _transfers.BytesCopied);
+
     public override long AllocatedBytes => _bufferBytes + _scratch.Values.Sum(memory => memory.LengthInBytes);
 
     public override DeviceBuffer Allocate(long length)
@@ -105,27 +126,18 @@ public sealed partial class IlgpuDevice : Device
         return buffer;
     }
 
-    public override Memory<float> AllocateHost(int length)
-    {
-        float[] floats = GC.AllocateArray<float>(Math.Max(1, length), pinned: true);
-        _lockedPages.Add(_accelerator.CreatePageLockFromPinned(floats));
-        return floats.AsMemory(0, length);
-    }
+    public override Memory<float> AllocateHost(int length) => _transfers.AllocateHost(length).AsMemory(0, length);
 
     public override void Write(ReadOnlySpan<float> from, View to)
     {
         to.Expect(from.Length);
-        if (from.IsEmpty) return;
-        Floats(to).CopyFromCPU(_stream, from);
-        _stream.Synchronize();
+        _transfers.ToDevice(from, Floats(to));
     }
 
     public override void Read(View from, Span<float> to)
     {
         from.Expect(to.Length);
-        if (to.IsEmpty) return;
-        Floats(from).CopyToCPU(_stream, to);
-        _stream.Synchronize();
+        _transfers.ToHost(Floats(from), to);
     }
 
     public override void Copy(View from, View to)
@@ -137,7 +149,7 @@ public sealed partial class IlgpuDevice : Device
     public override void Dispose()
     {
         foreach (MemoryBuffer memory in _scratch.Values) memory.Dispose();
-        foreach (IDisposable pages in _lockedPages) pages.Dispose();
+        _transfers.Dispose();
         _accelerator.Dispose();
         _context.Dispose();
     }
@@ -151,9 +163,8 @@ public sealed partial class IlgpuDevice : Device
         where TKernel : struct, IKernel
     {
         if (groups == 0) return;
-        if (!_kernels.TryGetValue(typeof(TKernel), out Delegate? loaded))
-            _kernels.Add(typeof(TKernel), loaded = _accelerator.LoadKernel<TKernel>(Body));
-        ((Action<AcceleratorStream, KernelConfig, TKernel>)loaded)(_stream, new KernelConfig(checked((int)groups), TKernel.Threads), kernel);
+        _launches++;
+        _launcher.Launch(checked((int)groups), kernel);
     }
 
     /// <summary>Starts a thread for each number from 0 to count - 1.</summary>
@@ -184,22 +195,14 @@ public sealed partial class IlgpuDevice : Device
         where T : unmanaged
     {
         ArrayView<T> memory = Room(purpose, values.Length);
-        if (!values.IsEmpty) memory.CopyFromCPU(_stream, values);
-        _stream.Synchronize();
+        _transfers.ToDevice(values, memory);
         return memory;
     }
 
-    /// <summary>Copies to the host, after all that has been started.</summary>
+    /// <summary>Waits for all that has been started, and copies to the host.</summary>
     internal void Download<T>(ArrayView<T> memory, Span<T> to)
         where T : unmanaged
-    {
-        if (!to.IsEmpty) memory.CopyToCPU(_stream, to);
-        _stream.Synchronize();
-    }
-
-    private static void Body<TKernel>(TKernel kernel)
-        where TKernel : struct, IKernel
-        => kernel.Run();
+        => _transfers.ToHost(memory, to);
 
     private T WithRoom<T>(long bytes, Func<T> allocate)
     {
@@ -212,6 +215,13 @@ public sealed partial class IlgpuDevice : Device
             throw new DeviceException($"{Name} has no room for {bytes / 1e6:F0} MB more beside the {AllocatedBytes / 1e6:F0} MB of this rank ({error.Message}): take fewer ranks a device, a smaller batch, or --device cpu.", error);
         }
     }
+}
+
+/// <summary>What a device was asked for: kernels started, waits of the host, bytes between host and device.</summary>
+public readonly record struct DeviceWork(long Launches, long Waits, long BytesCopied)
+{
+    public static DeviceWork operator -(DeviceWork later, DeviceWork earlier)
+        => new(later.Launches - earlier.Launches, later.Waits - earlier.Waits, later.BytesCopied - earlier.BytesCopied);
 }
 
 /// <summary>A device that is not there, or cannot do what the kernels need.</summary>
