@@ -110,6 +110,14 @@ public sealed class FaultTests
     public void BytesOfOneSharedWordMayBelongToDifferentThreads()
         => Assert.DoesNotThrow(() => TestKernel.Run("mov.b64 %rd2, tile; cvt.u64.u32 %rd3, %r0; add.u64 %rd2, %rd2, %rd3; mov.u16 %h0, 5; st.shared.u8 [%rd2], %h0;", declarations: Tile));
 
+    [Test]
+    public void TwoGroupsMustNotWriteOneWord()
+    {
+        string body = "setp.eq.u32 %p0, %r0, 5; @%p0 st.global.u32 [%rd0], %r0;";
+        Assert.That(Assert.Throws<PtxFault>(() => TestKernel.Run(body, groups: 2))!.Reason, Does.Contain("thread 5 of the launch"));
+        Assert.DoesNotThrow(() => TestKernel.Run(body, groups: 2, checks: new PtxChecks { GlobalRaces = false }));
+    }
+
     /// <summary>Groups that do not touch each other's words may run side by side, and compute the same.</summary>
     [Test]
     public void GroupsRunSideBySideWhereRacesAreNotLookedFor()
