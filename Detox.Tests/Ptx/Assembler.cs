@@ -21,15 +21,15 @@ internal sealed partial class Assembler(string path)
         return folders.Select(folder => Path.Combine(folder, "ptxas")).Where(File.Exists).Select(found => new Assembler(found)).FirstOrDefault();
     }
 
-    /// <summary>Assembles a text with one kernel for the GPU that it names as its target.</summary>
-    public AssembledKernel Assemble(string text)
+    /// <summary>Assembles a text with one kernel for a GPU, as a driver would, whichever older one the text names.</summary>
+    /// <param name="architecture">As in sm_80.</param>
+    public AssembledKernel Assemble(string text, string architecture)
     {
-        string architecture = Target().Match(text).Groups[1].Value;
         string folder = Directory.CreateTempSubdirectory("detox-ptx-").FullName;
         try
         {
             string source = Path.Combine(folder, "kernel.ptx"), cubin = Path.Combine(folder, "kernel.cubin");
-            File.WriteAllText(source, text);
+            File.WriteAllText(source, Target().Replace(text, $".target {architecture}"));
             string report = Run(path, $"-arch={architecture}", "-v", "-o", cubin, source);
             string listing = Run(Path.Combine(Path.GetDirectoryName(path)!, "nvdisasm"), "-c", cubin);
             return new AssembledKernel
@@ -66,7 +66,7 @@ internal sealed partial class Assembler(string path)
         return process.ExitCode == 0 ? text : throw new InvalidOperationException($"{Path.GetFileName(program)}: {text}");
     }
 
-    [GeneratedRegex(@"^\.target\s+(sm_\w+)", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^\s*\.target\s+sm_\w+", RegexOptions.Multiline)]
     private static partial Regex Target();
 }
 
@@ -89,7 +89,8 @@ internal sealed partial class AssembledKernel
     /// <summary>The loops that hold no other.</summary>
     public IReadOnlyList<IReadOnlyList<Sass>> InnermostLoops()
     {
-        (int From, int To)[] loops = [.. Code.Select((one, at) => (From: Code.ToList().FindIndex(other => one.Target >= 0 && other.Address == one.Target), To: at)).Where(loop => loop.From >= 0 && loop.From < loop.To)];
+        Dictionary<int, int> places = Code.Select((one, at) => (one.Address, at)).ToDictionary();
+        (int From, int To)[] loops = [.. Code.Select((one, at) => (From: places.GetValueOrDefault(one.Target, int.MaxValue), To: at)).Where(loop => loop.From < loop.To)];
         return [.. loops.Where(loop => !loops.Any(other => other != loop && other.From >= loop.From && other.To <= loop.To))
             .Select(loop => Code.Skip(loop.From).Take(loop.To - loop.From + 1).ToArray())];
     }

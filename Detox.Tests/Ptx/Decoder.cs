@@ -78,6 +78,7 @@ internal sealed class Decoder(Lexer lexer, Token name)
         {
             Line = opcode.Line,
             Text = lexer.Line(opcode.Line),
+            Opcode = opcode.Text,
             Form = form,
             Run = form.Run,
             Guard = statement.Guard is null ? -1 : Predicate(opcode, statement.Guard),

@@ -25,6 +25,9 @@ internal sealed class Instruction
 
     public required string Text { get; init; }
 
+    /// <summary>With its modifiers.</summary>
+    public required string Opcode { get; init; }
+
     public required Form Form { get; init; }
 
     public required Operation Run { get; init; }

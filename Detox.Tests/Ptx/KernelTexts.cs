@@ -13,8 +13,8 @@ namespace Detox.Tests.Ptx;
 internal static class KernelTexts
 {
     private static readonly Lazy<Context> _context = new(() => IlgpuDevices.CreateContext(IlgpuKind.Simulator));
-    private static readonly ConcurrentDictionary<CudaArchitecture, PTXBackend> _backends = [];
-    private static readonly ConcurrentDictionary<(MethodInfo, CudaArchitecture), string> _texts = [];
+    private static readonly Lazy<PTXBackend> _backend = new(() => new PTXBackend(_context.Value, CudaArchitecture.SM_80, CudaInstructionSet.ISA_78, null!));
+    private static readonly ConcurrentDictionary<MethodInfo, string> _texts = [];
 
     public static IEnumerable<MethodInfo> All() => typeof(Portable).Assembly.GetTypes()
         .Where(type => type.Namespace == typeof(Portable).Namespace)
@@ -26,14 +26,11 @@ internal static class KernelTexts
 
     public static IEnumerable<TestCaseData> Cases() => All().Select(kernel => new TestCaseData(kernel).SetArgDisplayNames(NameOf(kernel)));
 
-    public static string Of(MethodInfo kernel) => Of(kernel, CudaArchitecture.SM_80);
-
     /// <summary>In the version of PTX that CUDA 11.8 assembles, and every later one.</summary>
-    public static string Of(MethodInfo kernel, CudaArchitecture architecture) => _texts.GetOrAdd((kernel, architecture), key =>
+    public static string Of(MethodInfo kernel) => _texts.GetOrAdd(kernel, _ =>
     {
         bool isGrouped = kernel.GetParameters()[0].ParameterType != typeof(Index1D);
         EntryPointDescription entry = isGrouped ? EntryPointDescription.FromExplicitlyGroupedKernel(kernel) : EntryPointDescription.FromImplicitlyGroupedKernel(kernel);
-        PTXBackend backend = _backends.GetOrAdd(architecture, one => new PTXBackend(_context.Value, one, CudaInstructionSet.ISA_78, null!));
-        return ((PTXCompiledKernel)backend.Compile(entry, default)).PTXAssembly;
+        return ((PTXCompiledKernel)_backend.Value.Compile(entry, default)).PTXAssembly;
     });
 }
