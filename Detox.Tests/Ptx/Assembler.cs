@@ -4,8 +4,8 @@ using System.Text.RegularExpressions;
 
 namespace Detox.Tests.Ptx;
 
-/// <summary>NVIDIA's assembler, ptxas, and its disassembler beside it. They need no GPU: CUDA's toolkit holds them, as do Debian's
-/// packages nvidia-cuda-toolkit and nvidia-cuda-toolkit-gcc.</summary>
+/// <summary>NVIDIA's assembler, ptxas, and its disassembler beside it. They need no GPU: CUDA's toolkit holds them, as does Debian's
+/// package nvidia-cuda-toolkit.</summary>
 internal sealed partial class Assembler(string path)
 {
     private const int MostMilliseconds = 120_000;
