@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Text.RegularExpressions;
 
 namespace Detox.Tests.Ptx;
@@ -21,7 +20,7 @@ public sealed class AssemblerTests
     }
 
     [TestCaseSource(nameof(Cases))]
-    public void EveryFloatOperationIsOneInstruction(MethodInfo kernel, string architecture)
+    public void EveryFloatOperationIsOneInstruction(Type kernel, string architecture)
     {
         string text = KernelTexts.Of(kernel);
         AssembledKernel assembled = Tool.Assemble(text, architecture), counted = Tool.Assemble(text.Replace(".address_size 64", WithoutUnrolling, StringComparison.Ordinal), architecture);
@@ -88,7 +87,7 @@ public sealed class AssemblerTests
     private static int Written(string text, string opcode) => PtxModule.Parse(text).Kernels[0].Code.Count(one => Regex.IsMatch(one.Opcode, $"^{opcode}$"));
 
     // With the loop that has most of its instructions in fused products, or else the longest.
-    private static string Row(MethodInfo kernel, AssembledKernel one)
+    private static string Row(Type kernel, AssembledKernel one)
     {
         IReadOnlyList<Sass>? loop = one.InnermostLoops().MaxBy(loop => (loop.Count(of => of.Kind == "FFMA"), loop.Count));
         string kinds = loop is null ? "none" : string.Join(", ", loop.CountBy(of => of.Kind).OrderByDescending(of => of.Value).Take(6).Select(of => $"{of.Value} {of.Key}"));

@@ -1,9 +1,6 @@
 using System.Collections.Concurrent;
-using System.Reflection;
 using Detox.Gpu.Devices.Ilgpu;
-using Detox.Gpu.Kernels;
 using ILGPU;
-using ILGPU.Backends.EntryPoints;
 using ILGPU.Backends.PTX;
 using ILGPU.Runtime.Cuda;
 
@@ -14,23 +11,24 @@ internal static class KernelTexts
 {
     private static readonly Lazy<Context> _context = new(() => IlgpuDevices.CreateContext(IlgpuKind.Simulator));
     private static readonly Lazy<PTXBackend> _backend = new(() => new PTXBackend(_context.Value, CudaArchitecture.SM_80, CudaInstructionSet.ISA_78, null!));
-    private static readonly ConcurrentDictionary<MethodInfo, string> _texts = [];
+    private static readonly ConcurrentDictionary<Type, string> _texts = [];
 
-    public static IEnumerable<MethodInfo> All() => typeof(Portable).Assembly.GetTypes()
-        .Where(type => type.Namespace == typeof(Portable).Namespace)
-        .SelectMany(type => type.GetMethods(BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.Public | BindingFlags.DeclaredOnly))
-        .Where(method => method.GetParameters() is [{ ParameterType: var first }, ..]
-            && (first == typeof(Index1D) || (method.Name.EndsWith("Kernel", StringComparison.Ordinal) && method.ReturnType == typeof(void))));
+    /// <summary>Every kernel: those of groups, and those of threads with the kernel that numbers them around each.</summary>
+    public static IEnumerable<Type> All()
+    {
+        Type[] types = [.. typeof(IKernel).Assembly.GetTypes().Where(type => type is { IsValueType: true, IsGenericTypeDefinition: false })];
+        return [.. types.Where(type => type.IsAssignableTo(typeof(IKernel))), .. types.Where(type => type.IsAssignableTo(typeof(IThread))).Select(type => typeof(Each<>).MakeGenericType(type))];
+    }
 
-    public static string NameOf(MethodInfo kernel) => $"{kernel.DeclaringType!.Name}.{kernel.Name}";
+    /// <summary>"ReluForward.Thread".</summary>
+    public static string NameOf(Type kernel)
+    {
+        Type own = kernel.IsGenericType ? kernel.GetGenericArguments()[0] : kernel;
+        return own.DeclaringType is { } op ? $"{op.Name}.{own.Name}" : own.Name;
+    }
 
     public static IEnumerable<TestCaseData> Cases() => All().Select(kernel => new TestCaseData(kernel).SetArgDisplayNames(NameOf(kernel)));
 
     /// <summary>In the version of PTX that CUDA 11.8 assembles, and every later one.</summary>
-    public static string Of(MethodInfo kernel) => _texts.GetOrAdd(kernel, _ =>
-    {
-        bool isGrouped = kernel.GetParameters()[0].ParameterType != typeof(Index1D);
-        EntryPointDescription entry = isGrouped ? EntryPointDescription.FromExplicitlyGroupedKernel(kernel) : EntryPointDescription.FromImplicitlyGroupedKernel(kernel);
-        return ((PTXCompiledKernel)_backend.Value.Compile(entry, default)).PTXAssembly;
-    });
+    public static string Of(Type kernel) => _texts.GetOrAdd(kernel, _ => ((PTXCompiledKernel)_backend.Value.Compile(Launcher.EntryPoint(kernel), default)).PTXAssembly);
 }
