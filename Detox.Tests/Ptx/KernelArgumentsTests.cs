@@ -1,4 +1,3 @@
-using System.Reflection;
 using Detox.Gpu.Devices.Ilgpu;
 using ILGPU;
 using ILGPU.Runtime;
@@ -26,7 +25,7 @@ public sealed class KernelArgumentsTests
             Found = found.View.BaseView,
             Last = 77,
         };
-        PtxKernel kernel = PtxModule.Parse(KernelTexts.Of(((Action<Arguments>)CopyKernel).Method)).Kernels[0];
+        PtxKernel kernel = PtxModule.Parse(KernelTexts.Of(typeof(Arguments))).Kernels[0];
         KernelArguments block = new(arguments);
         Assert.That(kernel.ParameterBytes, Is.EqualTo(block.Bytes.Length));
         Assert.That(block.Buffers, Has.Count.EqualTo(2));
@@ -51,20 +50,6 @@ public sealed class KernelArgumentsTests
     [Test]
     public void WhatNoKernelTakesIsRefused() => Assert.Throws<ArgumentException>(() => _ = new KernelArguments("text"));
 
-    private static void CopyKernel(Arguments arguments)
-    {
-        ArrayView<double> found = arguments.Found;
-        found[0] = arguments.Small;
-        found[1] = arguments.Inside.Odd;
-        found[2] = arguments.Inside.Numbers.Length;
-        found[3] = arguments.Inside.Numbers[0];
-        found[4] = (int)arguments.Inside.Kind;
-        found[5] = arguments.Real;
-        found[6] = arguments.Long;
-        found[7] = found.Length;
-        found[8] = arguments.Last;
-    }
-
     private enum Kind
     {
         First,
@@ -78,7 +63,7 @@ public sealed class KernelArgumentsTests
         public Kind Kind;
     }
 
-    private struct Arguments
+    private struct Arguments : IKernel
     {
         public byte Small;
         public Inner Inside;
@@ -86,5 +71,21 @@ public sealed class KernelArgumentsTests
         public long Long;
         public ArrayView<double> Found;
         public int Last;
+
+        public static int Threads => 1;
+
+        public readonly void Run()
+        {
+            ArrayView<double> found = Found;
+            found[0] = Small;
+            found[1] = Inside.Odd;
+            found[2] = Inside.Numbers.Length;
+            found[3] = Inside.Numbers[0];
+            found[4] = (int)Inside.Kind;
+            found[5] = Real;
+            found[6] = Long;
+            found[7] = found.Length;
+            found[8] = Last;
+        }
     }
 }
