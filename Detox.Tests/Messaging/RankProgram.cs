@@ -19,13 +19,14 @@ internal static class RankProgram
             ["null-reference"] => World.Run(launcher, inProcessRanks, NullReference, Console.Error),
             ["measure"] => World.Run(launcher, inProcessRanks, MessagingBenchmark.Run, Console.Error),
             ["bits", var kind] when Enum.TryParse(kind, ignoreCase: true, out Gpu.Devices.Ilgpu.IlgpuKind device) => Kernels.BitCheck.Run(device),
+            ["ptx", var folder] => Ptx.KernelTexts.WriteAll(folder),
             _ => Usage(),
         };
     }
 
     private static int Usage()
     {
-        Console.Error.WriteLine("verbs: contract, throw, fail-everywhere, return CODE, null-reference, measure, bits cuda|opencl|simulator");
+        Console.Error.WriteLine("verbs: contract, throw, fail-everywhere, return CODE, null-reference, measure, bits cuda|opencl|simulator, ptx FOLDER");
         return (int)Detox.Mpi.ExitCode.Usage;
     }
 

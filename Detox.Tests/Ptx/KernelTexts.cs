@@ -30,5 +30,13 @@ internal static class KernelTexts
     public static IEnumerable<TestCaseData> Cases() => All().Select(kernel => new TestCaseData(kernel).SetArgDisplayNames(NameOf(kernel)));
 
     /// <summary>In the version of PTX that CUDA 11.8 assembles, and every later one.</summary>
-    public static string Of(Type kernel) => _texts.GetOrAdd(kernel, _ => ((PTXCompiledKernel)_backend.Value.Compile(Launcher.EntryPoint(kernel), default)).PTXAssembly);
+    public static string Of(Type kernel) => _texts.GetOrAdd(kernel, _ => ((PTXCompiledKernel)Launcher.Compile(_backend.Value, kernel)).PTXAssembly);
+
+    /// <summary>Writes every kernel's text to a file of its own.</summary>
+    public static int WriteAll(string folder)
+    {
+        Directory.CreateDirectory(folder);
+        foreach (Type kernel in All()) File.WriteAllText(Path.Combine(folder, $"{NameOf(kernel)}.ptx"), Of(kernel));
+        return 0;
+    }
 }

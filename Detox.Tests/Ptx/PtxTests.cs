@@ -13,7 +13,16 @@ public sealed class PtxTests
             Assert.That(Regex.Match(ptx, $".*{forbidden}.*").Value, Is.Empty, $"'{forbidden}' stands in it");
     }
 
-    /// <summary>The test above sees what it looks for: the instructions that this project registered are there.</summary>
+    /// <summary>PTX allows them only where all threads of a warp go the same way, and whoever writes them here does not know that.</summary>
+    [TestCaseSource(typeof(KernelTexts), nameof(KernelTexts.Cases))]
+    public void SaysOfNoConditionThatAllThreadsAgree(Type kernel)
+    {
+        string ptx = KernelTexts.Of(kernel);
+        Assert.That(Regex.Match(ptx, @".*@.*\bbra\.uni.*").Value, Is.Empty);
+        Assert.That(ptx, Does.Match(@"@!?%p\d+\s+bra\s").Or.Not.Contain("setp"), "conditional branches are written so");
+    }
+
+    /// <summary>What the first test looks for is seen: the instructions that this project registered are there.</summary>
     [Test]
     public void TheRegisteredOperationsAreWritten()
     {

@@ -1,8 +1,11 @@
 using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Text.RegularExpressions;
 using ILGPU;
 using ILGPU.Backends;
 using ILGPU.Backends.EntryPoints;
 using ILGPU.Backends.OpenCL;
+using ILGPU.Backends.PTX;
 using ILGPU.Runtime;
 
 namespace Detox.Gpu.Devices.Ilgpu;
@@ -16,38 +19,47 @@ internal interface ILauncher
 }
 
 /// <summary>Starts kernels on a device of ILGPU; each is compiled when it is first used.</summary>
-/// <remarks>All are explicitly grouped: of an implicitly grouped one ILGPU 1.5 takes the index for the same in a whole warp, and writes
-/// branches that PTX forbids.</remarks>
-internal sealed class Launcher(Accelerator accelerator, AcceleratorStream stream) : ILauncher
+/// <remarks>All are explicitly grouped. What ILGPU 1.5 writes is mended in two places: in PTX it takes branches for the same in a whole warp
+/// that are not (a thread's index that is a parameter, values that come by different ways), which PTX forbids; and OpenCL C is told
+/// that a product which is to be rounded before its sum must not become a fused one.</remarks>
+internal sealed partial class Launcher(Accelerator accelerator, AcceleratorStream stream) : ILauncher
 {
-    // A product that is to be rounded before its sum must not become a fused one.
     private const string NoContraction = "#pragma OPENCL FP_CONTRACT OFF\n";
 
     private readonly Dictionary<Type, Delegate> _loaded = [];
 
-    /// <summary>What ILGPU compiles.</summary>
-    public static EntryPointDescription EntryPoint(Type kernel)
-        => EntryPointDescription.FromExplicitlyGroupedKernel(typeof(Launcher).GetMethod(nameof(Run), BindingFlags.Static | BindingFlags.NonPublic)!.MakeGenericMethod(kernel));
-
     public void Launch<TKernel>(int groups, in TKernel kernel)
         where TKernel : struct, IKernel
     {
-        if (!_loaded.TryGetValue(typeof(TKernel), out Delegate? launch)) _loaded.Add(typeof(TKernel), launch = Load<TKernel>());
+        if (!_loaded.TryGetValue(typeof(TKernel), out Delegate? launch))
+        {
+            CompiledKernel compiled = Compile(accelerator.GetBackend(), typeof(TKernel));
+            _loaded.Add(typeof(TKernel), launch = accelerator.LoadKernel(compiled).CreateLauncherDelegate<Action<AcceleratorStream, KernelConfig, TKernel>>());
+        }
+
         ((Action<AcceleratorStream, KernelConfig, TKernel>)launch)(stream, new KernelConfig(groups, TKernel.Threads), kernel);
     }
 
-    private Action<AcceleratorStream, KernelConfig, TKernel> Load<TKernel>()
-        where TKernel : struct, IKernel
+    /// <summary>What a device is given of a kernel.</summary>
+    public static CompiledKernel Compile(Backend backend, Type kernel)
     {
-        CompiledKernel compiled = accelerator.GetBackend().Compile(EntryPoint(typeof(TKernel)), default);
-        if (compiled is CLCompiledKernel c)
+        MethodInfo run = typeof(Launcher).GetMethod(nameof(Run), BindingFlags.Static | BindingFlags.NonPublic)!.MakeGenericMethod(kernel);
+        return backend.Compile(EntryPointDescription.FromExplicitlyGroupedKernel(run), default) switch
         {
-            PropertyInfo entry = typeof(CompiledKernel).GetProperty("EntryPoint", BindingFlags.Instance | BindingFlags.NonPublic)!;
-            compiled = new CLCompiledKernel(c.Context, (SeparateViewEntryPoint)entry.GetValue(c)!, c.Info, NoContraction + c.Source, c.CVersion);
-        }
-
-        return accelerator.LoadKernel(compiled).CreateLauncherDelegate<Action<AcceleratorStream, KernelConfig, TKernel>>();
+            PTXCompiledKernel ptx => Create(ptx.Context, EntryPointOf(ptx), ptx.Info, UniformBranch.Replace(ptx.PTXAssembly, "$1")),
+            CLCompiledKernel c => new CLCompiledKernel(c.Context, (SeparateViewEntryPoint)EntryPointOf(c), c.Info, NoContraction + c.Source, c.CVersion),
+            CompiledKernel other => other,
+        };
     }
+
+    [GeneratedRegex(@"(@!?%p\d+\s+bra)\.uni\b")]
+    private static partial Regex UniformBranch { get; }
+
+    [UnsafeAccessor(UnsafeAccessorKind.Constructor)]
+    private static extern PTXCompiledKernel Create(Context context, EntryPoint entryPoint, CompiledKernel.KernelInfo? info, string text);
+
+    [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "get_EntryPoint")]
+    private static extern EntryPoint EntryPointOf(CompiledKernel kernel);
 
     private static void Run<TKernel>(TKernel kernel)
         where TKernel : struct, IKernel
