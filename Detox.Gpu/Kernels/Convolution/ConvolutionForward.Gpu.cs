@@ -1,30 +1,65 @@
+using Detox.Gpu.Devices.Ilgpu;
 using ILGPU;
 
 namespace Detox.Gpu.Kernels;
 
-internal static partial class ConvolutionForward
+public readonly partial record struct ConvolutionForward
 {
-    /// <summary>The product of patches, which are read where they lie, and weights: a row is a position of a sample, a term is a tap.</summary>
-    internal static void Kernel(
-        ConvolutionShape shape, int rows, ArrayView<float> input, ArrayView<float> weights, ArrayView<float> bias, int hasBias, ArrayView<float> output)
-        => TiledProduct.Run(
-            new Patches(shape, input), new TiledProduct.Strided(weights, 0, shape.Outputs), new Biased(output, bias, shape.Outputs, hasBias), rows, shape.Outputs, shape.Taps);
+    public void Run(IlgpuDevice device)
+    {
+        if (Output.Length == 0) return;
+        if (Shape.IsWinograd)
+        {
+            ByTiles.Run(device);
+            return;
+        }
 
-    /// <summary>The same where a patch is a whole image: a fully connected layer.</summary>
-    internal static void DenseKernel(
-        int terms, int outputs, int rows, ArrayView<float> input, ArrayView<float> weights, ArrayView<float> bias, int hasBias, ArrayView<float> output)
-        => TiledProduct.Run(
-            new TiledProduct.Contiguous(input, 0, terms), new TiledProduct.Strided(weights, 0, outputs), new Biased(output, bias, outputs, hasBias), rows, outputs, terms);
+        ArrayView<float> input = IlgpuDevice.Floats(Input), weights = IlgpuDevice.Floats(Weights);
+        Biased sink = new(IlgpuDevice.Floats(Output), IlgpuDevice.Floats(Bias ?? Weights), Shape.Outputs, Bias is null ? 0 : 1);
+        long groups = TiledProduct.Groups(Rows, Shape.Outputs);
+        if (Shape.IsDense) device.Launch(groups, new DenseKernel(Shape.Taps, Shape.Outputs, Rows, input, weights, sink));
+        else device.Launch(groups, new Kernel(Shape, Rows, input, weights, sink));
+    }
+
+    // The product of patches, which are read where they lie, and weights: a row is a position of a sample, a term is a tap.
+    internal readonly struct Kernel(ConvolutionShape shape, int rows, ArrayView<float> input, ArrayView<float> weights, Biased sink) : IKernel
+    {
+        public static int Threads => TiledProduct.Threads;
+
+        public void Run()
+            => TiledProduct.Run(TiledProduct.Tile(rows, shape.Outputs), new Patches(shape, input), new TiledProduct.Strided(weights, shape.Outputs), sink, shape.Taps);
+    }
+
+    // The same where a patch is a whole image: a fully connected layer.
+    internal readonly struct DenseKernel(int terms, int outputs, int rows, ArrayView<float> input, ArrayView<float> weights, Biased sink) : IKernel
+    {
+        public static int Threads => TiledProduct.Threads;
+
+        public void Run()
+            => TiledProduct.Run(TiledProduct.Tile(rows, outputs), new TiledProduct.Contiguous(input, terms), new TiledProduct.Strided(weights, outputs), sink, terms);
+    }
+
+    internal readonly struct Biased(ArrayView<float> output, ArrayView<float> bias, int outputs, int hasBias) : IProductSink
+    {
+        public ArrayView<float> Row(int row) => output.SubView((long)row * outputs);
+
+        public float Finish(int column, float sum)
+        {
+            if (hasBias != 0) sum = Portable.Add(sum, bias[column]);
+            return sum;
+        }
+    }
 
     /// <summary>The pixels under the taps of a position, tap after tap, without a division.</summary>
     private struct Patches(ConvolutionShape shape, ArrayView<float> input) : IFactors
     {
-        private int _image, _left, _x, _y, _channel, _endX;
+        private ArrayView<float> _image;
+        private int _left, _x, _y, _channel, _endX;
 
         public void Begin(int index)
         {
             int position = index % shape.Positions;
-            _image = index / shape.Positions * shape.InputLength;
+            _image = input.SubView((long)(index / shape.Positions) * shape.InputLength);
             _left = (position % shape.OutputWidth * shape.Stride) - shape.Padding;
             _y = (position / shape.OutputWidth * shape.Stride) - shape.Padding;
             _x = _left;
@@ -35,7 +70,7 @@ internal static partial class ConvolutionForward
         public float Next()
         {
             float pixel = 0;
-            if (_y >= 0 & _y < shape.Height & _x >= 0 & _x < shape.Width) pixel = input[_image + (((_y * shape.Width) + _x) * shape.Channels) + _channel];
+            if (_y >= 0 & _y < shape.Height & _x >= 0 & _x < shape.Width) pixel = _image[(((_y * shape.Width) + _x) * shape.Channels) + _channel];
             _channel++;
             if (_channel < shape.Channels) return pixel;
             _channel = 0;
@@ -48,15 +83,6 @@ internal static partial class ConvolutionForward
 
         public readonly void Skip(int factors)
         {
-        }
-    }
-
-    private readonly struct Biased(ArrayView<float> output, ArrayView<float> bias, int outputs, int hasBias) : IProductSink
-    {
-        public void Store(int row, int column, float sum)
-        {
-            if (hasBias != 0) sum = Portable.Add(sum, bias[column]);
-            output[(row * outputs) + column] = sum;
         }
     }
 }

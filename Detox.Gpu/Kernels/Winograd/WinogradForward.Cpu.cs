@@ -3,7 +3,36 @@ using Detox.Gpu.Devices.Cpu;
 
 namespace Detox.Gpu.Kernels;
 
-/// <summary>A convolution, or the gradient of its input, by <see cref="Winograd"/>'s tiles.</summary>
+internal readonly unsafe partial record struct WinogradForward
+{
+    void IVectorOp.Run<TLanes, V>(CpuDevice device)
+    {
+        WinogradTiles tiles = WinogradTiles.Of(device, Shape, Samples, CpuDevice.Pointer(Input));
+        WinogradForward<TLanes, V>.Images images = new() { Shape = Shape, Tiles = tiles, Bias = CpuDevice.Pointer(Bias), Output = CpuDevice.Pointer(Output) };
+        WinogradForward<TLanes, V>.Weights layout = new() { From = CpuDevice.Pointer(Weights), Channels = Shape.Channels, Outputs = Shape.Outputs, IsTurned = IsTurned };
+        int panels = Panels<TLanes, V>.Count(Shape.Outputs);
+        if (tiles.Count <= WinogradForward<TLanes, V>.MostTiles)
+        {
+            WinogradForward<TLanes, V>.OneBlock one = new() { Images = images, Weights = layout };
+            one.Data = WinogradData<TLanes, V>.Of(device, tiles, Shape.Channels, 0, tiles.Count);
+            device.Share(panels, ref one);
+            return;
+        }
+
+        WinogradForward<TLanes, V>.TransformWeights transform = new() { Weights = layout, To = device.Room(Panels.Memory, layout.Start(panels)) };
+        device.Share(transform.Pieces, ref transform);
+        WinogradForward<TLanes, V>.Blocks blocks = new()
+        {
+            Images = images,
+            Layout = layout,
+            Weights = transform.To,
+            Block = WinogradForward<TLanes, V>.Blocks.BlockFor(tiles.Count, Shape.Channels, device.Threads),
+        };
+        device.Share(blocks.Pieces, ref blocks);
+    }
+}
+
+/// <summary>How a processor computes <see cref="WinogradForward"/>.</summary>
 /// <remarks>A block of tiles is transformed, multiplied by one panel of weights after another in each place, and each panel's sums
 /// transformed back while they are in the cache. Where one block is all, pieces are panels, and each transforms the weights it needs.</remarks>
 internal static unsafe class WinogradForward<TLanes, V>

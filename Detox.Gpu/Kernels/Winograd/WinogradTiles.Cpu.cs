@@ -1,3 +1,4 @@
+using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
 
 namespace Detox.Gpu.Kernels;
@@ -5,13 +6,16 @@ namespace Detox.Gpu.Kernels;
 /// <summary>The tiles of some images.</summary>
 internal unsafe struct WinogradTiles
 {
+    /// <summary>Nobody writes to it.</summary>
+    private static readonly Scratch<float> _zeros = new();
+
     private readonly ConvolutionShape _shape;
     private readonly int _across;
     private readonly int _perImage;
     private readonly float* _images;
 
-    /// <param name="zeros"><see cref="ZeroFloats"/> zeros.</param>
-    public WinogradTiles(in ConvolutionShape shape, int samples, float* images, float* zeros)
+    /// <param name="zeros">What stands for a row beyond an image.</param>
+    private WinogradTiles(in ConvolutionShape shape, int samples, float* images, float* zeros)
     {
         _shape = shape;
         _across = Winograd.TilesAcross(shape);
@@ -25,8 +29,8 @@ internal unsafe struct WinogradTiles
 
     public float* Zeros { get; }
 
-    /// <summary>What stands for a row beyond an image.</summary>
-    public static int ZeroFloats(in ConvolutionShape shape) => Winograd.Reach * Math.Max(shape.Channels, shape.Outputs);
+    public static WinogradTiles Of(CpuDevice device, in ConvolutionShape shape, int samples, float* images)
+        => new(shape, samples, images, device.Room(_zeros, Winograd.Reach * (long)Math.Max(shape.Channels, shape.Outputs)));
 
     /// <summary>A tile's image and its first output pixel.</summary>
     public readonly (int Sample, int Top, int Left) At(int tile)
@@ -65,6 +69,15 @@ internal unsafe struct WinogradData<TLanes, V> : IPieces
     public int Channels;
     public float* To;
     public long Pitch;
+
+    /// <summary>Some tiles in their places.</summary>
+    public static float* Of(CpuDevice device, in WinogradTiles tiles, int channels, int first, int count)
+    {
+        long pitch = WinogradTransforms<TLanes, V>.Pitch((long)count * channels);
+        WinogradData<TLanes, V> data = new() { Tiles = tiles, First = first, Channels = channels, To = device.Room(Winograd.Data, Winograd.Places * pitch), Pitch = pitch };
+        device.Share(count, ref data);
+        return data.To;
+    }
 
     public readonly void Run(int piece) => Tiles.Data<TLanes, V>(First + piece, To + ((long)piece * Channels), Pitch);
 }
