@@ -3,6 +3,7 @@ using Detox.Gpu;
 using Detox.Gpu.Aggregation;
 using Detox.Gpu.Devices;
 using Detox.Gpu.Digests;
+using Detox.Gpu.Kernels;
 using Detox.Gpu.Networks;
 using Detox.Mpi.Training;
 
@@ -138,7 +139,7 @@ internal static class Benchmarks
     {
         const int n = GemmSize;
         using DeviceBuffer a = Random(device, n * n), b = Random(device, n * n), c = device.Allocate(n * n);
-        double seconds = Median(device, c, () => device.MatrixMultiply(n, n, n, a.All, b.All, c.All));
+        double seconds = Median(device, c, () => device.Run(new MatrixMultiply(n, n, n, a.All, b.All, c.All)));
         return new Measurement("gemm", $"{n} x {n} x {n}", threads, seconds, 2.0 * n * n * n / seconds / 1e9, null);
     }
 

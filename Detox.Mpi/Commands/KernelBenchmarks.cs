@@ -60,9 +60,9 @@ internal sealed class KernelBenchmarks : IDisposable
             double bytes = sizeof(float) * ((double)samples * (shape.InputLength + shape.OutputLength) + shape.WeightLength);
             DeviceBuffer input = Random(samples * shape.InputLength), weights = Random(shape.WeightLength), output = Random(samples * shape.OutputLength);
             DeviceBuffer bias = Random(shape.Outputs), gradient = Zeros(Math.Max(input.Length, weights.Length));
-            yield return new KernelCase($"forward, {name}", flops, bytes, () => _device.ConvolutionForward(shape, samples, input.All, weights.All, bias.All, output.All));
-            yield return new KernelCase($"backward input, {name}", flops, bytes, () => _device.ConvolutionBackwardInput(shape, samples, output.All, weights.All, gradient.All.Slice(0, input.Length)));
-            yield return new KernelCase($"backward weights, {name}", flops, bytes, () => _device.ConvolutionBackwardWeights(shape, samples, input.All, output.All, gradient.All.Slice(0, weights.Length), bias.All));
+            yield return new KernelCase($"forward, {name}", flops, bytes, () => _device.Run(new ConvolutionForward(shape, samples, input.All, weights.All, bias.All, output.All)));
+            yield return new KernelCase($"backward input, {name}", flops, bytes, () => _device.Run(new ConvolutionBackwardInput(shape, samples, output.All, weights.All, gradient.All.Slice(0, input.Length))));
+            yield return new KernelCase($"backward weights, {name}", flops, bytes, () => _device.Run(new ConvolutionBackwardWeights(shape, samples, input.All, output.All, gradient.All.Slice(0, weights.Length), bias.All)));
         }
     }
 

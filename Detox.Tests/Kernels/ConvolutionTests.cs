@@ -58,7 +58,7 @@ public sealed class ConvolutionTests
         foreach (bool biased in (bool[])[true, false])
         {
             ConvolutionForward.Reference(shape, samples, input, weights, biased ? bias : [], expected);
-            device.ConvolutionForward(shape, samples, x.All, w.All, biased ? b.All : null, y.All);
+            device.Run(new ConvolutionForward(shape, samples, x.All, w.All, biased ? b.All : null, y.All));
             BitEqual(expected, device.Download(y), "output");
         }
     }
@@ -71,7 +71,7 @@ public sealed class ConvolutionTests
         ConvolutionBackwardInput.Reference(shape, samples, gradient, weights, expected);
         using CpuDevice device = TestDevices.Create(form);
         using DeviceBuffer dy = device.Upload(gradient), w = device.Upload(weights), dx = device.Upload(TestDevices.Random(expected.Length, 6));
-        device.ConvolutionBackwardInput(shape, samples, dy.All, w.All, dx.All);
+        device.Run(new ConvolutionBackwardInput(shape, samples, dy.All, w.All, dx.All));
         BitEqual(expected, device.Download(dx), "input gradient");
     }
 
@@ -84,9 +84,68 @@ public sealed class ConvolutionTests
         using CpuDevice device = TestDevices.Create(form);
         using DeviceBuffer x = device.Upload(input), dy = device.Upload(gradient);
         using DeviceBuffer dw = device.Upload(TestDevices.Random(weights.Length, 9)), db = device.Upload(TestDevices.Random(bias.Length, 10));
-        device.ConvolutionBackwardWeights(shape, samples, x.All, dy.All, dw.All, db.All);
+        device.Run(new ConvolutionBackwardWeights(shape, samples, x.All, dy.All, dw.All, db.All));
         BitEqual(weights, device.Download(dw), "weights gradient");
         BitEqual(bias, device.Download(db), "bias gradient");
+    }
+
+    /// <summary>Whether on plain loops or on a device: what does not fit together is named before anything runs.</summary>
+    [Test]
+    public void OperandsThatDoNotFitAreNamed()
+    {
+        ConvolutionShape shape = new(5, 4, 3, 3, 2);
+        const int samples = 2;
+        using CpuDevice cpu = new(1);
+        using PlainDevice plain = new();
+        foreach (Device device in (Device[])[cpu, plain])
+        {
+            using DeviceBuffer x = device.Allocate(samples * shape.InputLength), w = device.Allocate(shape.WeightLength), b = device.Allocate(shape.Outputs);
+            using DeviceBuffer y = device.Allocate(samples * shape.OutputLength), one = device.Allocate(1);
+            Named(() => device.Run(new ConvolutionForward(shape, samples, one.All, w.All, b.All, y.All)), "Input", 1, x.Length);
+            Named(() => device.Run(new ConvolutionForward(shape, samples, x.All, one.All, b.All, y.All)), "Weights", 1, w.Length);
+            Named(() => device.Run(new ConvolutionForward(shape, samples, x.All, w.All, one.All, y.All)), "Bias", 1, b.Length);
+            Named(() => device.Run(new ConvolutionForward(shape, samples, x.All, w.All, null, one.All)), "Output", 1, y.Length);
+            Named(() => device.Run(new ConvolutionBackwardInput(shape, samples, one.All, w.All, x.All)), "OutputGradient", 1, y.Length);
+            Named(() => device.Run(new ConvolutionBackwardInput(shape, samples, y.All, one.All, x.All)), "Weights", 1, w.Length);
+            Named(() => device.Run(new ConvolutionBackwardInput(shape, samples, y.All, w.All, one.All)), "InputGradient", 1, x.Length);
+            Named(() => device.Run(new ConvolutionBackwardWeights(shape, samples, one.All, y.All, w.All, b.All)), "Input", 1, x.Length);
+            Named(() => device.Run(new ConvolutionBackwardWeights(shape, samples, x.All, one.All, w.All, b.All)), "OutputGradient", 1, y.Length);
+            Named(() => device.Run(new ConvolutionBackwardWeights(shape, samples, x.All, y.All, one.All, b.All)), "WeightsGradient", 1, w.Length);
+            Named(() => device.Run(new ConvolutionBackwardWeights(shape, samples, x.All, y.All, w.All, one.All)), "BiasGradient", 1, b.Length);
+            Named(() => device.Run(new MatrixMultiply(2, 3, 4, one.All, one.All, one.All)), "Left", 1, 8);
+            Named(() => device.Run(new MatrixMultiply(1, 3, 1, one.All, one.All, one.All)), "Right", 1, 3);
+            Named(() => device.Run(new MatrixMultiply(1, 1, 1, one.All, one.All, w.All)), "Result", w.Length, 1);
+        }
+
+        static void Named(Action run, string operand, long found, long expected)
+            => Assert.That(run, Throws.ArgumentException.With.Message.EqualTo($"{operand}: a view of {found} floats where {expected} are expected."));
+    }
+
+    [Test]
+    public void MorePixelsThanAnOpCountsAreNamed()
+    {
+        ConvolutionShape shape = new(32, 32, 1, 3, 1);
+        const int samples = 1 << 21;
+        using CpuBuffer memory = new(1);
+        View x = new(memory, 0, (long)samples * shape.InputLength), y = new(memory, 0, (long)samples * shape.OutputLength), w = new(memory, 0, shape.WeightLength);
+        foreach (Action check in (Action[])[
+            new ConvolutionForward(shape, samples, x, w, null, y).Check,
+            new ConvolutionBackwardInput(shape, samples, y, w, x).Check,
+            new ConvolutionBackwardWeights(shape, samples, x, y, w, null).Check])
+            Assert.That(check, Throws.ArgumentException.With.Message.Contains("2147483648 pixels").And.Message.Contains("smaller batch"));
+        Assert.That(new ConvolutionForward(shape, samples / 2, x.Slice(0, x.Length / 2), w, null, y.Slice(0, y.Length / 2)).Check, Throws.Nothing);
+    }
+
+    [TestCaseSource(typeof(TestDevices), nameof(TestDevices.All))]
+    public void AProductOfMatricesEqualsTheReference((int Lanes, int Threads) form)
+    {
+        const int m = 50, n = 35, k = 21;
+        float[] left = TestDevices.Random(m * k, 17), right = TestDevices.Random(k * n, 18), expected = new float[m * n];
+        MatrixMultiply.Reference(m, n, k, left, right, expected);
+        using CpuDevice device = TestDevices.Create(form);
+        using DeviceBuffer a = device.Upload(left), b = device.Upload(right), c = device.Allocate(m * n);
+        device.Run(new MatrixMultiply(m, n, k, a.All, b.All, c.All));
+        BitEqual(expected, device.Download(c), "product");
     }
 
     [Test]

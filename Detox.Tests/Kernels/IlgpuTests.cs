@@ -6,6 +6,7 @@ using Detox.Gpu.Digests;
 using Detox.Gpu.Kernels;
 using Detox.Gpu.Networks;
 using Detox.Tests.Aggregation;
+using ILGPU;
 using NUnit.Framework;
 using static Detox.Tests.Comparisons;
 
@@ -66,13 +67,42 @@ public sealed class IlgpuTests(IlgpuKind kind)
             using DeviceBuffer input = _device.Upload(x), weights = _device.Upload(w), bias = _device.Upload(b), gradient = _device.Upload(dy);
             using DeviceBuffer output = _device.Allocate(y.Length), inputGradient = _device.Upload(TestDevices.Random(x.Length, 5));
             using DeviceBuffer weightsGradient = _device.Upload(TestDevices.Random(w.Length, 6)), biasGradient = _device.Allocate(b.Length);
-            _device.ConvolutionForward(shape, samples, input.All, weights.All, bias.All, output.All);
+            _device.Run(new ConvolutionForward(shape, samples, input.All, weights.All, bias.All, output.All));
             BitEqual(y, _device.Download(output), $"{shape}: output");
-            _device.ConvolutionBackwardInput(shape, samples, gradient.All, weights.All, inputGradient.All);
+            _device.Run(new ConvolutionBackwardInput(shape, samples, gradient.All, weights.All, inputGradient.All));
             BitEqual(dx, _device.Download(inputGradient), $"{shape}: input gradient");
-            _device.ConvolutionBackwardWeights(shape, samples, input.All, gradient.All, weightsGradient.All, biasGradient.All);
+            _device.Run(new ConvolutionBackwardWeights(shape, samples, input.All, gradient.All, weightsGradient.All, biasGradient.All));
             BitEqual(dw, _device.Download(weightsGradient), $"{shape}: weights' gradient");
             BitEqual(db, _device.Download(biasGradient), $"{shape}: bias' gradient");
+        }
+    }
+
+    /// <summary>More products than a grid has groups in a second or third dimension.</summary>
+    [Test]
+    public void ThereMayBeManyBatchesOfProducts()
+    {
+        const int rows = 2 * TiledProduct.Rows, columns = TiledProduct.Columns + 1;
+        int batches = IsSlow ? 3 : 70_000;
+        long groups = TiledProduct.Groups(rows, columns, batches);
+        Assert.That(groups, Is.EqualTo(4L * batches));
+        using DeviceBuffer found = _device.Allocate(3 * groups);
+        _device.Launch(groups, new TileOfGroup(rows, columns, IlgpuDevice.Floats(found.All)));
+        float[] expected = [.. Enumerable.Range(0, (int)groups).SelectMany(group => (float[])[group % 2 * TiledProduct.Rows, group / 2 % 2 * TiledProduct.Columns, group / 4])];
+        BitEqual(expected, _device.Download(found), "first rows, first columns and batches");
+    }
+
+    // Public: the simulator sees nothing else of this assembly.
+    public readonly struct TileOfGroup(int rows, int columns, ArrayView<float> found) : IKernel
+    {
+        public static int Threads => 1;
+
+        public void Run()
+        {
+            ProductTile tile = TiledProduct.Tile(rows, columns);
+            int at = Grid.IdxX * 3;
+            found[at] = tile.FirstRow;
+            found[at + 1] = tile.FirstColumn;
+            found[at + 2] = tile.Batch;
         }
     }
 

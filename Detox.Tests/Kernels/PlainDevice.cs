@@ -22,19 +22,6 @@ internal sealed class PlainDevice : Device
 
     public override void Copy(View from, View to) => Floats(from).CopyTo(Floats(to));
 
-    public override void ConvolutionForward(in Reference.ConvolutionShape shape, int samples, View input, View weights, View? bias, View output)
-        => Reference.ConvolutionForward.Reference(shape, samples, Floats(input), Floats(weights), Floats(bias), Floats(output));
-
-    public override void ConvolutionBackwardInput(in Reference.ConvolutionShape shape, int samples, View outputGradient, View weights, View inputGradient)
-        => Reference.ConvolutionBackwardInput.Reference(shape, samples, Floats(outputGradient), Floats(weights), Floats(inputGradient));
-
-    public override void ConvolutionBackwardWeights(
-        in Reference.ConvolutionShape shape, int samples, View input, View outputGradient, View weightsGradient, View? biasGradient)
-        => Reference.ConvolutionBackwardWeights.Reference(shape, samples, Floats(input), Floats(outputGradient), Floats(weightsGradient), Floats(biasGradient));
-
-    public override void MatrixMultiply(int m, int n, int k, View left, View right, View result)
-        => Reference.MatrixMultiply.Reference(m, n, k, Floats(left), Floats(right), Floats(result));
-
     public override void MaxPoolForward(in Reference.PoolShape shape, int samples, View input, View output)
         => Reference.MaxPool.ForwardReference(shape, samples, Floats(input), Floats(output));
 

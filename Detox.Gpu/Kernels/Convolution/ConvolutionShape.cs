@@ -5,6 +5,9 @@ namespace Detox.Gpu.Kernels;
 /// A fully connected layer is the convolution of a 1 x 1 image by a 1 x 1 kernel.</remarks>
 public readonly record struct ConvolutionShape(int Height, int Width, int Channels, int Kernel, int Outputs, int Stride = 1, int Padding = 0)
 {
+    /// <summary>Pixels and positions are counted by ints, and a tile of a product reaches a little beyond the last one.</summary>
+    private const int MostPixels = int.MaxValue - 1023;
+
     public int OutputHeight => ((Height + (2 * Padding) - Kernel) / Stride) + 1;
 
     public int OutputWidth => ((Width + (2 * Padding) - Kernel) / Stride) + 1;
@@ -35,4 +38,11 @@ public readonly record struct ConvolutionShape(int Height, int Width, int Channe
 
     /// <summary>A fully connected layer from <paramref name="inputs"/> to <paramref name="outputs"/> values.</summary>
     public static ConvolutionShape Linear(int inputs, int outputs) => new(1, 1, inputs, 1, outputs);
+
+    /// <summary>An error where so many images have more pixels than an op counts.</summary>
+    internal void ExpectCountable(int samples)
+    {
+        long pixels = (long)samples * Math.Max(Height * Width, Positions);
+        if (pixels > MostPixels) throw new ArgumentException($"{samples} samples have {pixels} pixels where an op has at most {MostPixels}; take a smaller batch.", nameof(samples));
+    }
 }

@@ -1,9 +1,46 @@
 using System.Runtime.CompilerServices;
+using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
 
 namespace Detox.Gpu.Kernels;
 
-/// <summary>The gradient of a convolution's weights by <see cref="Winograd"/>'s tiles.</summary>
+internal readonly unsafe partial record struct WinogradBackwardWeights
+{
+    private static readonly Scratch<float> _gradients = new();
+    private static readonly Scratch<float> _sums = new();
+
+    void IVectorOp.Run<TLanes, V>(CpuDevice device)
+    {
+        WinogradTiles tiles = WinogradTiles.Of(device, Shape, Samples, CpuDevice.Pointer(Input));
+        int group = Math.Min(WinogradBackwardWeights<TLanes, V>.GroupTiles(Shape), tiles.Count);
+        long gradientFloats = Panels<TLanes, V>.Length(group, Shape.Outputs);
+        WinogradBackwardWeights<TLanes, V>.TransformGradient transform = new()
+        {
+            Shape = Shape,
+            Tiles = tiles,
+            OutputGradient = CpuDevice.Pointer(OutputGradient),
+            Zeros = tiles.Zeros,
+            To = device.Room(_gradients, Winograd.Places * WinogradTransforms<TLanes, V>.Pitch(gradientFloats)),
+        };
+        WinogradBackwardWeights<TLanes, V>.Multiply multiply = new() { Shape = Shape, Gradient = transform.To, WeightsGradient = CpuDevice.Pointer(WeightsGradient) };
+        if (group < tiles.Count) multiply.Sums = device.Room(_sums, multiply.Pieces * WinogradBackwardWeights<TLanes, V>.Multiply.SumFloats);
+        for (int first = 0; first < tiles.Count; first += group)
+        {
+            int count = Math.Min(group, tiles.Count - first);
+            multiply.Data = WinogradData<TLanes, V>.Of(device, tiles, Shape.Channels, first, count);
+            multiply.DataPitch = WinogradTransforms<TLanes, V>.Pitch((long)count * Shape.Channels);
+            transform.First = first;
+            transform.Count = multiply.Count = count;
+            transform.Pitch = multiply.GradientPitch = WinogradTransforms<TLanes, V>.Pitch(Panels<TLanes, V>.Length(count, Shape.Outputs));
+            device.Share(count, ref transform);
+            multiply.IsFirst = first == 0;
+            multiply.IsLast = first + count == tiles.Count;
+            device.Share(multiply.Pieces, ref multiply);
+        }
+    }
+}
+
+/// <summary>How a processor computes <see cref="WinogradBackwardWeights"/>.</summary>
 /// <remarks>Tiles come in groups of whole chunks, whose data and gradients stay in the cache: each group is transformed, then
 /// multiplied in all places, a block of channels by a panel of outputs a piece. The sums wait for the next group, and are transformed behind the last one.</remarks>
 internal static unsafe class WinogradBackwardWeights<TLanes, V>
@@ -124,33 +161,5 @@ internal static unsafe class WinogradBackwardWeights<TLanes, V>
         }
 
         private static long SumPitch(int width) => WinogradTransforms<TLanes, V>.Pitch((ChannelBlock + 12L) * width);
-    }
-
-    /// <summary>One piece: one panel's columns of the bias.</summary>
-    internal struct Bias : IPieces
-    {
-        public float* OutputGradient;
-        public float* BiasGradient;
-        public int Outputs;
-        public int Positions;
-
-        public readonly void Run(int piece)
-        {
-            int first = Panels<TLanes, V>.First(piece, Outputs), count = Math.Min(Panels<TLanes, V>.Vectors(piece, Outputs) * TLanes.Count, Outputs - first);
-            for (int n = first; ; n = Math.Min(n + TLanes.Count, first + count - TLanes.Count))
-            {
-                V total = TLanes.Zero;
-                for (int start = 0; start < Positions; start += ConvolutionBackwardWeights.Chunk)
-                {
-                    V sum = TLanes.Zero;
-                    int end = Math.Min(start + ConvolutionBackwardWeights.Chunk, Positions);
-                    for (int p = start; p < end; p++) sum = TLanes.Add(sum, TLanes.Load(OutputGradient + ((long)p * Outputs) + n));
-                    total = start == 0 ? sum : TLanes.Add(total, sum);
-                }
-
-                TLanes.Store(total, BiasGradient + n);
-                if (n + TLanes.Count >= first + count) return;
-            }
-        }
     }
 }

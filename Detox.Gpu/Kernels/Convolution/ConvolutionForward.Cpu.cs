@@ -4,11 +4,26 @@ using Detox.Gpu.Devices.Cpu;
 
 namespace Detox.Gpu.Kernels;
 
-internal static unsafe partial class ConvolutionForward
+public readonly unsafe partial record struct ConvolutionForward
 {
+    void IVectorOp.Run<TLanes, V>(CpuDevice device)
+    {
+        Piece<TLanes, V> work = new()
+        {
+            Shape = Shape,
+            Images = PaddedImages.Of(device, Shape, Samples, CpuDevice.Pointer(Input)),
+            Weights = CpuDevice.Pointer(Weights),
+            Bias = CpuDevice.Pointer(Bias),
+            Output = CpuDevice.Pointer(Output),
+            Rows = Rows,
+        };
+        if (!work.IsOneBlock) work.Panels = Panels<TLanes, V>.Of(device, work.Weights, Shape.Taps, Shape.Outputs, Shape.Outputs, 1);
+        device.Share(work.Pieces, ref work);
+    }
+
     /// <summary>One piece: one block of output pixels, all outputs of each; or where one block is all, one panel of outputs of
     /// each. Patches are read where they lie in the padded image.</summary>
-    internal struct Cpu<TLanes, V> : IPieces
+    private struct Piece<TLanes, V> : IPieces
         where TLanes : struct, ILanes<V>
         where V : unmanaged
     {
@@ -91,42 +106,5 @@ internal static unsafe partial class ConvolutionForward
                 for (; j < count; j++) to[j] = sums[j] + bias[j];
             }
         }
-    }
-
-    /// <summary>One piece: one image with zeros around it.</summary>
-    internal struct Pad : IPieces
-    {
-        public ConvolutionShape Shape;
-        public float* Images;
-        public float* Padded;
-
-        public readonly void Run(int piece)
-        {
-            float* from = Images + ((long)piece * Shape.InputLength);
-            float* to = Padded + ((long)piece * Shape.PaddedLength);
-            new Span<float>(to, Shape.PaddedLength).Clear();
-            int line = Shape.Width * Shape.Channels;
-            for (int y = 0; y < Shape.Height; y++)
-            {
-                long start = (((long)(y + Shape.Padding) * Shape.PaddedWidth) + Shape.Padding) * Shape.Channels;
-                new ReadOnlySpan<float>(from + ((long)y * line), line).CopyTo(new Span<float>(to + start, line));
-            }
-        }
-    }
-
-    /// <summary>One piece: one panel of a matrix.</summary>
-    internal struct Pack<TLanes, V> : IPieces
-        where TLanes : struct, ILanes<V>
-        where V : unmanaged
-    {
-        public float* Matrix;
-        public float* Panels;
-        public int Terms;
-        public int Columns;
-        public long StepTerm;
-        public long StepColumn;
-
-        public readonly void Run(int piece)
-            => Panels<TLanes, V>.Pack(piece, Matrix, Terms, Columns, StepTerm, StepColumn, Panels + ((long)Panels<TLanes, V>.First(piece, Columns) * Terms));
     }
 }

@@ -3,10 +3,33 @@ using Detox.Gpu.Devices.Cpu;
 
 namespace Detox.Gpu.Kernels;
 
-internal static unsafe partial class ConvolutionBackwardInput
+public readonly unsafe partial record struct ConvolutionBackwardInput
 {
+    void IVectorOp.Run<TLanes, V>(CpuDevice device)
+    {
+        float* outputGradient = CpuDevice.Pointer(OutputGradient);
+        float* weights = CpuDevice.Pointer(Weights);
+        float* inputGradient = CpuDevice.Pointer(InputGradient);
+        if (Shape.IsDense)
+        {
+            DensePiece<TLanes, V> dense = new() { Shape = Shape, OutputGradient = outputGradient, Weights = weights, InputGradient = inputGradient, Samples = Samples };
+            if (!dense.IsOneBlock) dense.Panels = TurnedPanels<TLanes, V>(device, weights);
+            device.Share(dense.Pieces, ref dense);
+            return;
+        }
+
+        Piece<TLanes, V> work = new() { Shape = Shape, OutputGradient = outputGradient, Panels = TurnedPanels<TLanes, V>(device, weights), InputGradient = inputGradient };
+        device.Share(Samples, ref work);
+    }
+
+    /// <summary>The weights the other way round: a term is an output, a column is a tap.</summary>
+    private float* TurnedPanels<TLanes, V>(CpuDevice device, float* weights)
+        where TLanes : struct, ILanes<V>
+        where V : unmanaged
+        => Panels<TLanes, V>.Of(device, weights, Shape.Outputs, Shape.Taps, 1, Shape.Outputs);
+
     /// <summary>One piece: one image. What each position gives its taps is computed for a few positions at a time and added at once.</summary>
-    internal struct Cpu<TLanes, V> : IPieces
+    private struct Piece<TLanes, V> : IPieces
         where TLanes : struct, ILanes<V>
         where V : unmanaged
     {
@@ -61,7 +84,7 @@ internal static unsafe partial class ConvolutionBackwardInput
 
     /// <summary>One piece: one block of samples of a fully connected layer, whose single position gives every pixel its only
     /// term; or where one block is all, one panel of pixels of each.</summary>
-    internal struct Dense<TLanes, V> : IPieces
+    private struct DensePiece<TLanes, V> : IPieces
         where TLanes : struct, ILanes<V>
         where V : unmanaged
     {
@@ -94,7 +117,7 @@ internal static unsafe partial class ConvolutionBackwardInput
     }
 
     /// <summary>Keeps the sums as they are.</summary>
-    internal struct Store<TLanes, V> : ISink
+    private struct Store<TLanes, V> : ISink
         where TLanes : struct, ILanes<V>
         where V : unmanaged
     {
@@ -127,23 +150,5 @@ internal static unsafe partial class ConvolutionBackwardInput
             for (; j <= count - TLanes.Count; j += TLanes.Count) TLanes.Store(TLanes.Add(TLanes.Zero, TLanes.Load(sums + j)), to + j);
             for (; j < count; j++) to[j] = 0f + sums[j];
         }
-    }
-}
-
-/// <summary>Memory of a thread of its own, kept from call to call.</summary>
-internal static unsafe class ThreadScratch
-{
-    [ThreadStatic]
-    private static CpuBuffer? _buffer;
-
-    public static float* Floats(long length)
-    {
-        if (_buffer is null || _buffer.Length < length)
-        {
-            _buffer?.Dispose();
-            _buffer = new CpuBuffer(length);
-        }
-
-        return _buffer.Pointer;
     }
 }

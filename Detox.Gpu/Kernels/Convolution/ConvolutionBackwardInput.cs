@@ -1,9 +1,12 @@
+using Detox.Gpu.Devices;
+using Detox.Gpu.Devices.Cpu;
+
 namespace Detox.Gpu.Kernels;
 
-/// <summary>The gradient of a convolution's input.</summary>
+/// <summary>The gradient of a convolution's input: what the output's gradient means for it.</summary>
 /// <remarks><see cref="ConvolutionShape.IsWinograd"/>: the forward of <see cref="Winograd.Turned"/>. Else every output position gives each pixel under one of its taps the chain fma(output gradient, weight, sum) over the
 /// outputs, ascending, from +0; a pixel adds what it is given, starting from +0, in ascending order of the positions. Portable.</remarks>
-internal static partial class ConvolutionBackwardInput
+public readonly partial record struct ConvolutionBackwardInput(ConvolutionShape Shape, int Samples, View OutputGradient, View Weights, View InputGradient) : IOp, IVectorOp
 {
     public static void Reference(
         in ConvolutionShape shape,
@@ -14,7 +17,7 @@ internal static partial class ConvolutionBackwardInput
     {
         if (shape.IsWinograd)
         {
-            Winograd.Forward(Winograd.Turned(shape), samples, outputGradient, Winograd.TurnedWeights(shape, weights), [], inputGradient);
+            WinogradForward.Reference(Winograd.Turned(shape), samples, outputGradient, weights, isTurned: true, [], inputGradient);
             return;
         }
 
@@ -37,4 +40,23 @@ internal static partial class ConvolutionBackwardInput
             }
         }
     }
+
+    public void Check()
+    {
+        Shape.ExpectCountable(Samples);
+        OutputGradient.Expect((long)Samples * Shape.OutputLength);
+        Weights.Expect(Shape.WeightLength);
+        InputGradient.Expect((long)Samples * Shape.InputLength);
+    }
+
+    public void Reference() => Reference(Shape, Samples, OutputGradient.Floats, Weights.Floats, InputGradient.Floats);
+
+    public void Run(CpuDevice device)
+    {
+        if (InputGradient.Length == 0) return;
+        if (Shape.IsWinograd) ByTiles.Run(device);
+        else device.AtItsWidth(this);
+    }
+
+    private WinogradForward ByTiles => new(Winograd.Turned(Shape), Samples, OutputGradient, Weights, IsTurned: true, null, InputGradient);
 }

@@ -1,3 +1,5 @@
+using Detox.Gpu.Devices;
+
 namespace Detox.Gpu.Kernels;
 
 /// <summary>Convolutions by 3 x 3 kernels at stride 1 as Winograd's minimal filtering: 36 products make 16 outputs, instead of 144.</summary>
@@ -31,8 +33,11 @@ internal static partial class Winograd
 
     public const float Sixth = 1f / 6;
 
+    /// <summary>For the data in its places, which both passes have.</summary>
+    public static readonly Scratch<float> Data = new();
+
     /// <summary>A line's transform: from as many floats as it reads to as many as it writes.</summary>
-    private delegate void Line(ReadOnlySpan<float> from, Span<float> to);
+    public delegate void Line(ReadOnlySpan<float> from, Span<float> to);
 
     public static int TilesDown(in ConvolutionShape shape) => (shape.OutputHeight + Tile - 1) / Tile;
 
@@ -57,75 +62,8 @@ internal static partial class Winograd
         return turned;
     }
 
-    public static void Forward(
-        in ConvolutionShape shape,
-        int samples,
-        ReadOnlySpan<float> input,
-        ReadOnlySpan<float> weights,
-        ReadOnlySpan<float> bias,
-        Span<float> output)
-    {
-        int tiles = samples * Tiles(shape), outputs = shape.Outputs, channels = shape.Channels;
-        float[] data = DataPlaces(shape, samples, input), kernels = KernelPlaces(shape, weights);
-        Span<float> products = stackalloc float[Places], made = stackalloc float[Tile * Tile];
-        for (int tile = 0; tile < tiles; tile++)
-        {
-            for (int n = 0; n < outputs; n++)
-            {
-                for (int place = 0; place < Places; place++)
-                {
-                    float sum = 0;
-                    for (int c = 0; c < channels; c++)
-                        sum = MathF.FusedMultiplyAdd(data[(((place * tiles) + tile) * channels) + c], kernels[(((place * channels) + c) * outputs) + n], sum);
-                    products[place] = sum;
-                }
-
-                Square(OutputLine, Reach, Tile, products, made);
-                for (int at = 0; at < made.Length; at++)
-                {
-                    int index = OutputIndex(shape, tile, at, n);
-                    if (index >= 0) output[index] = bias.IsEmpty ? made[at] : made[at] + bias[n];
-                }
-            }
-        }
-    }
-
-    public static void BackwardWeights(
-        in ConvolutionShape shape,
-        int samples,
-        ReadOnlySpan<float> input,
-        ReadOnlySpan<float> outputGradient,
-        Span<float> weightsGradient)
-    {
-        int tiles = samples * Tiles(shape), outputs = shape.Outputs, channels = shape.Channels;
-        float[] data = DataPlaces(shape, samples, input), gradients = GradientPlaces(shape, samples, outputGradient);
-        Span<float> products = stackalloc float[Places], made = stackalloc float[shape.Kernel * shape.Kernel];
-        for (int c = 0; c < channels; c++)
-        {
-            for (int n = 0; n < outputs; n++)
-            {
-                for (int place = 0; place < Places; place++)
-                {
-                    float total = 0;
-                    for (int start = 0; start < tiles; start += Chunk)
-                    {
-                        float sum = 0;
-                        for (int tile = start; tile < Math.Min(start + Chunk, tiles); tile++)
-                            sum = MathF.FusedMultiplyAdd(data[(((place * tiles) + tile) * channels) + c], gradients[(((place * tiles) + tile) * outputs) + n], sum);
-                        total = start == 0 ? sum : total + sum;
-                    }
-
-                    products[place] = total;
-                }
-
-                Square(KernelGradientLine, Reach, shape.Kernel, products, made);
-                for (int tap = 0; tap < made.Length; tap++) weightsGradient[(((tap * channels) + c) * outputs) + n] = made[tap];
-            }
-        }
-    }
-
     /// <summary>The input in its places: [place][tile][channel].</summary>
-    private static float[] DataPlaces(in ConvolutionShape shape, int samples, ReadOnlySpan<float> input)
+    public static float[] DataPlaces(in ConvolutionShape shape, int samples, ReadOnlySpan<float> input)
     {
         int tiles = samples * Tiles(shape);
         float[] places = new float[Places * tiles * shape.Channels];
@@ -149,7 +87,7 @@ internal static partial class Winograd
     }
 
     /// <summary>The output gradient in its places: [place][tile][output].</summary>
-    private static float[] GradientPlaces(in ConvolutionShape shape, int samples, ReadOnlySpan<float> outputGradient)
+    public static float[] GradientPlaces(in ConvolutionShape shape, int samples, ReadOnlySpan<float> outputGradient)
     {
         int tiles = samples * Tiles(shape);
         float[] places = new float[Places * tiles * shape.Outputs];
@@ -173,7 +111,7 @@ internal static partial class Winograd
     }
 
     /// <summary>The weights in their places: [place][channel][output].</summary>
-    private static float[] KernelPlaces(in ConvolutionShape shape, ReadOnlySpan<float> weights)
+    public static float[] KernelPlaces(in ConvolutionShape shape, ReadOnlySpan<float> weights)
     {
         int pairs = shape.Channels * shape.Outputs, window = shape.Kernel * shape.Kernel;
         float[] places = new float[Places * pairs];
@@ -198,7 +136,7 @@ internal static partial class Winograd
     }
 
     /// <summary>Which float of the output a pixel of a tile is, or -1 beyond the output.</summary>
-    private static int OutputIndex(in ConvolutionShape shape, int tile, int at, int output)
+    public static int OutputIndex(in ConvolutionShape shape, int tile, int at, int output)
     {
         int tiles = Tiles(shape), across = TilesAcross(shape);
         int y = (tile % tiles / across * Tile) + (at / Tile), x = (tile % across * Tile) + (at % Tile);
@@ -207,7 +145,7 @@ internal static partial class Winograd
     }
 
     /// <summary>A square's columns one by one, then the rows of what they became.</summary>
-    private static void Square(Line line, int from, int to, ReadOnlySpan<float> square, Span<float> made)
+    public static void Square(Line line, int from, int to, ReadOnlySpan<float> square, Span<float> made)
     {
         Span<float> between = stackalloc float[Places], read = stackalloc float[Reach], written = stackalloc float[Reach];
         for (int x = 0; x < from; x++)
@@ -246,7 +184,7 @@ internal static partial class Winograd
     }
 
     /// <summary>A^T: (1 1 1 1 1 0), (0 1 -1 2 -2 0), (0 1 1 4 4 0), (0 1 -1 8 -8 1).</summary>
-    private static void OutputLine(ReadOnlySpan<float> m, Span<float> to)
+    public static void OutputLine(ReadOnlySpan<float> m, Span<float> to)
     {
         float s = m[1] + m[2], t = m[1] - m[2], u = m[3] + m[4], v = m[3] - m[4];
         to[0] = m[0] + s + u;
@@ -269,7 +207,7 @@ internal static partial class Winograd
     }
 
     /// <summary>A^T of three values: (1 1 1 1 1 0), (0 1 -1 2 -2 0), (0 1 1 4 4 1).</summary>
-    private static void KernelGradientLine(ReadOnlySpan<float> m, Span<float> to)
+    public static void KernelGradientLine(ReadOnlySpan<float> m, Span<float> to)
     {
         float s = m[1] + m[2], t = m[1] - m[2], u = m[3] + m[4], v = m[3] - m[4];
         to[0] = m[0] + s + u;

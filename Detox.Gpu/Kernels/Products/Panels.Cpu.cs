@@ -2,6 +2,8 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
+using Detox.Gpu.Devices;
+using Detox.Gpu.Devices.Cpu;
 
 namespace Detox.Gpu.Kernels;
 
@@ -9,6 +11,12 @@ namespace Detox.Gpu.Kernels;
 internal unsafe interface ISink
 {
     void Take(int row, int first, int count, float* sums);
+}
+
+/// <summary>Memory for a product's panels: one product runs after another.</summary>
+internal static class Panels
+{
+    public static readonly Scratch<float> Memory = new();
 }
 
 /// <summary>A matrix in panels of three vectors' columns, the last ones narrower and filled up with zeros.</summary>
@@ -40,6 +48,22 @@ internal static unsafe class Panels<TLanes, V>
 
     /// <summary>Floats that the panels of a matrix take.</summary>
     public static long Length(int terms, int columns) => (long)terms * Vectors(columns) * TLanes.Count;
+
+    /// <summary>A whole matrix of terms x columns in panels, which stay until the next product's.</summary>
+    public static float* Of(CpuDevice device, float* matrix, int terms, int columns, long stepTerm, long stepColumn)
+    {
+        PackPiece pack = new()
+        {
+            Matrix = matrix,
+            To = device.Room(Panels.Memory, Length(terms, columns)),
+            Terms = terms,
+            Columns = columns,
+            StepTerm = stepTerm,
+            StepColumn = stepColumn,
+        };
+        device.Share(Count(columns), ref pack);
+        return pack.To;
+    }
 
     /// <summary>Writes one panel of a matrix of terms x columns.</summary>
     /// <param name="stepTerm">Floats from a term to the next.</param>
@@ -165,4 +189,18 @@ internal static unsafe class Panels<TLanes, V>
     }
 
     private static int Vectors(int columns) => (columns + TLanes.Count - 1) / TLanes.Count;
+
+    /// <summary>One piece: one panel of a matrix.</summary>
+    private struct PackPiece : IPieces
+    {
+        public float* Matrix;
+        public float* To;
+        public int Terms;
+        public int Columns;
+        public long StepTerm;
+        public long StepColumn;
+
+        public readonly void Run(int piece)
+            => Pack(piece, Matrix, Terms, Columns, StepTerm, StepColumn, To + ((long)First(piece, Columns) * Terms));
+    }
 }

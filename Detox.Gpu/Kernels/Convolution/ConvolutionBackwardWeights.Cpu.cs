@@ -1,15 +1,68 @@
 using System.Runtime.CompilerServices;
+using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
 
 namespace Detox.Gpu.Kernels;
 
-internal static unsafe partial class ConvolutionBackwardWeights
+public readonly unsafe partial record struct ConvolutionBackwardWeights
 {
     /// <summary>Positions of a chunk whose pixels and panels stay together in a first-level cache. A chain goes on from part to part.</summary>
     private const int Part = Chunk / 4;
 
+    private static readonly Scratch<long> _runOffsets = new();
+    private static readonly Scratch<int> _runLengths = new();
+    private static readonly Scratch<int> _firstRuns = new();
+
+    void IVectorOp.Run<TLanes, V>(CpuDevice device)
+    {
+        float* outputGradient = CpuDevice.Pointer(OutputGradient);
+        float* biasGradient = CpuDevice.Pointer(BiasGradient);
+        int panelCount = Panels<TLanes, V>.Count(Shape.Outputs);
+        if (Shape.IsWinograd)
+        {
+            ByTiles.Run(device);
+            if (biasGradient == null) return;
+            BiasColumns<TLanes, V> columns = new() { OutputGradient = outputGradient, BiasGradient = biasGradient, Outputs = Shape.Outputs, Positions = Positions };
+            device.Share(panelCount, ref columns);
+            return;
+        }
+
+        Parts parts = new()
+        {
+            Offsets = device.Room(_runOffsets, Parts.MostRuns(Shape, Samples)),
+            Lengths = device.Room(_runLengths, Parts.MostRuns(Shape, Samples)),
+            FirstRun = device.Room(_firstRuns, Parts.PartCount(Shape, Samples) + 1),
+        };
+        parts.Fill(Shape, Samples);
+
+        Pack<TLanes, V> pack = new()
+        {
+            OutputGradient = outputGradient,
+            Panels = device.Room(Panels.Memory, Panels<TLanes, V>.Length(Positions, Shape.Outputs)),
+            Outputs = Shape.Outputs,
+            Positions = Positions,
+        };
+        device.Share(Parts.ChunkCount(Shape, Samples) * panelCount, ref pack);
+
+        int share = ((Shape.Taps / device.Threads) + 23) / 24 * 24;
+        Piece<TLanes, V> work = new()
+        {
+            Shape = Shape,
+            Images = PaddedImages.Of(device, Shape, Samples, CpuDevice.Pointer(Input)),
+            Panels = pack.Panels,
+            Parts = parts,
+            WeightsGradient = CpuDevice.Pointer(WeightsGradient),
+            Positions = Positions,
+            TapBlock = Math.Clamp(share, 24, Panels<TLanes, V>.RowBlock),
+        };
+        device.Share(work.Pieces, ref work);
+        if (biasGradient == null) return;
+        BiasPanel<TLanes, V> bias = new() { Panels = pack.Panels, BiasGradient = biasGradient, Outputs = Shape.Outputs, Positions = Positions };
+        device.Share(panelCount, ref bias);
+    }
+
     /// <summary>The parts of chunks of positions, as terms behind a tap's pointer: a run is a row of output pixels, or what a part takes of it.</summary>
-    internal struct Parts
+    private struct Parts
     {
         public long* Offsets;
         public int* Lengths;
@@ -54,7 +107,7 @@ internal static unsafe partial class ConvolutionBackwardWeights
     }
 
     /// <summary>One piece: one block of taps, all outputs of each, chunk after chunk.</summary>
-    internal struct Cpu<TLanes, V> : IPieces
+    private struct Piece<TLanes, V> : IPieces
         where TLanes : struct, ILanes<V>
         where V : unmanaged
     {
@@ -123,7 +176,7 @@ internal static unsafe partial class ConvolutionBackwardWeights
     }
 
     /// <summary>One piece: one panel of one chunk's output gradients.</summary>
-    internal struct Pack<TLanes, V> : IPieces
+    private struct Pack<TLanes, V> : IPieces
         where TLanes : struct, ILanes<V>
         where V : unmanaged
     {
@@ -140,8 +193,8 @@ internal static unsafe partial class ConvolutionBackwardWeights
         }
     }
 
-    /// <summary>One piece: one panel's columns of the bias.</summary>
-    internal struct Bias<TLanes, V> : IPieces
+    /// <summary>One piece: one panel's columns of the bias, from the panels.</summary>
+    private struct BiasPanel<TLanes, V> : IPieces
         where TLanes : struct, ILanes<V>
         where V : unmanaged
     {
@@ -172,6 +225,36 @@ internal static unsafe partial class ConvolutionBackwardWeights
                 TLanes.Store(s1, sums + TLanes.Count);
                 TLanes.Store(s2, sums + (2 * TLanes.Count));
                 for (int j = 0; j < count; j++) BiasGradient[first + j] = start == 0 ? sums[j] : BiasGradient[first + j] + sums[j];
+            }
+        }
+    }
+
+    /// <summary>One piece: one panel's columns of the bias, from the output gradient as it lies. It takes a whole vector of outputs.</summary>
+    private struct BiasColumns<TLanes, V> : IPieces
+        where TLanes : struct, ILanes<V>
+        where V : unmanaged
+    {
+        public float* OutputGradient;
+        public float* BiasGradient;
+        public int Outputs;
+        public int Positions;
+
+        public readonly void Run(int piece)
+        {
+            int first = Panels<TLanes, V>.First(piece, Outputs), count = Math.Min(Panels<TLanes, V>.Vectors(piece, Outputs) * TLanes.Count, Outputs - first);
+            for (int n = first; ; n = Math.Min(n + TLanes.Count, first + count - TLanes.Count))
+            {
+                V total = TLanes.Zero;
+                for (int start = 0; start < Positions; start += Chunk)
+                {
+                    V sum = TLanes.Zero;
+                    int end = Math.Min(start + Chunk, Positions);
+                    for (int p = start; p < end; p++) sum = TLanes.Add(sum, TLanes.Load(OutputGradient + ((long)p * Outputs) + n));
+                    total = start == 0 ? sum : TLanes.Add(total, sum);
+                }
+
+                TLanes.Store(total, BiasGradient + n);
+                if (n + TLanes.Count >= first + count) return;
             }
         }
     }

@@ -3,6 +3,8 @@ using ILGPU;
 namespace Detox.Gpu.Kernels;
 
 /// <summary>The factors of one row or column of a product, one after another, wherever they lie.</summary>
+/// <remarks>A matrix may have more floats than an int counts. What a row or column of one product spans has not: its steps are ints
+/// behind a view of where it begins.</remarks>
 internal interface IFactors
 {
     /// <summary>Goes to the first factor of a row or column.</summary>
@@ -13,10 +15,30 @@ internal interface IFactors
     void Skip(int factors);
 }
 
-/// <summary>Takes the finished sums of a product.</summary>
+/// <summary>Takes the sums of a product.</summary>
 internal interface IProductSink
 {
-    void Store(int row, int column, float sum);
+    /// <summary>Where a row of sums goes.</summary>
+    ArrayView<float> Row(int row);
+
+    /// <summary>What becomes of a sum.</summary>
+    float Finish(int column, float sum);
+}
+
+/// <summary>The tile that a group computes, of one of many equal products: a batch.</summary>
+internal readonly struct ProductTile(int rows, int columns, int firstRow, int firstColumn, int batch)
+{
+    /// <summary>Of the whole product.</summary>
+    public int Rows => rows;
+
+    /// <summary>Of the whole product.</summary>
+    public int Columns => columns;
+
+    public int FirstRow => firstRow;
+
+    public int FirstColumn => firstColumn;
+
+    public int Batch => batch;
 }
 
 /// <summary>A product of matrices on a GPU: 128 threads compute 128 rows by 64 columns, each thread 8 by 8 sums in registers.</summary>
@@ -32,40 +54,46 @@ internal static class TiledProduct
     private const int ColumnThreads = 8;
 
     /// <summary>The groups that cover a product, or as many products as there are batches.</summary>
-    public static KernelConfig Groups(int rows, int columns, int batches = 1)
-        => new(new Index3D((rows + Rows - 1) / Rows, (columns + Columns - 1) / Columns, batches), new Index3D(Threads, 1, 1));
+    public static long Groups(int rows, int columns, int batches = 1) => (long)Blocks(rows, Rows) * Blocks(columns, Columns) * batches;
+
+    /// <summary>This group's tile: their numbers go down the rows, then across the columns, then through the batches.</summary>
+    public static ProductTile Tile(int rows, int columns)
+    {
+        int down = Blocks(rows, Rows), across = Blocks(columns, Columns), group = Grid.IdxX;
+        return new(rows, columns, group % down * Rows, group / down % across * Columns, group / down / across);
+    }
 
     /// <summary>The whole product of this group.</summary>
-    public static void Run<TLeft, TRight, TSink>(TLeft left, TRight right, TSink sink, int rows, int columns, int terms)
+    public static void Run<TLeft, TRight, TSink>(ProductTile tile, TLeft left, TRight right, TSink sink, int terms)
         where TLeft : struct, IFactors
         where TRight : struct, IFactors
         where TSink : struct, IProductSink
     {
         ArrayView<Four> leftTile = SharedMemory.Allocate<Four>(Rows * Depth / 4), rightTile = SharedMemory.Allocate<Four>(Columns * Depth / 4);
-        Begin(ref left, ref right, rows, columns);
-        Sums sums = Chain(ref left, ref right, rows, columns, terms, leftTile, rightTile);
-        Store(sink, sums, rows, columns);
+        Begin(tile, ref left, ref right);
+        Sums sums = Chain(tile, ref left, ref right, terms, leftTile, rightTile);
+        Store(tile, sink, sums);
     }
 
     /// <summary>Sets both sides to the first terms that this thread brings: its row, and half of those of its column.</summary>
-    public static void Begin<TLeft, TRight>(ref TLeft left, ref TRight right, int rows, int columns)
+    public static void Begin<TLeft, TRight>(ProductTile tile, ref TLeft left, ref TRight right)
         where TLeft : struct, IFactors
         where TRight : struct, IFactors
     {
-        int thread = Group.IdxX, row = (Grid.IdxX * Rows) + thread, column = (Grid.IdxY * Columns) + (thread % Columns);
-        left.Begin(row < rows ? row : 0);
-        right.Begin(column < columns ? column : 0);
+        int thread = Group.IdxX, row = tile.FirstRow + thread, column = tile.FirstColumn + (thread % Columns);
+        left.Begin(row < tile.Rows ? row : 0);
+        right.Begin(column < tile.Columns ? column : 0);
         right.Skip(thread / Columns * (Depth / 2));
     }
 
     public static Sums Chain<TLeft, TRight>(
-        ref TLeft left, ref TRight right, int rows, int columns, int terms, ArrayView<Four> leftTile, ArrayView<Four> rightTile)
+        ProductTile tile, ref TLeft left, ref TRight right, int terms, ArrayView<Four> leftTile, ArrayView<Four> rightTile)
         where TLeft : struct, IFactors
         where TRight : struct, IFactors
     {
         ArrayView<float> leftFloats = leftTile.Cast<float>(), rightFloats = rightTile.Cast<float>();
         int thread = Group.IdxX, column = thread % Columns, half = thread / Columns * (Depth / 2);
-        bool hasRow = (Grid.IdxX * Rows) + thread < rows, hasColumn = (Grid.IdxY * Columns) + column < columns;
+        bool hasRow = tile.FirstRow + thread < tile.Rows, hasColumn = tile.FirstColumn + column < tile.Columns;
         int i = thread / ColumnThreads, j = thread % ColumnThreads;
         Sums sums = default;
         for (int first = 0; first < terms; first += Depth)
@@ -104,36 +132,37 @@ internal static class TiledProduct
         return sums;
     }
 
-    public static void Store<TSink>(TSink sink, Sums sums, int rows, int columns)
+    public static void Store<TSink>(ProductTile tile, TSink sink, Sums sums)
         where TSink : struct, IProductSink
     {
         int thread = Group.IdxX;
-        int row = (Grid.IdxX * Rows) + (thread / ColumnThreads * 4), column = (Grid.IdxY * Columns) + (thread % ColumnThreads * 4);
-        StoreRow(sink, sums.Row0, row, column, rows, columns);
-        StoreRow(sink, sums.Row1, row + 1, column, rows, columns);
-        StoreRow(sink, sums.Row2, row + 2, column, rows, columns);
-        StoreRow(sink, sums.Row3, row + 3, column, rows, columns);
-        StoreRow(sink, sums.Row4, row + (Rows / 2), column, rows, columns);
-        StoreRow(sink, sums.Row5, row + (Rows / 2) + 1, column, rows, columns);
-        StoreRow(sink, sums.Row6, row + (Rows / 2) + 2, column, rows, columns);
-        StoreRow(sink, sums.Row7, row + (Rows / 2) + 3, column, rows, columns);
+        int row = tile.FirstRow + (thread / ColumnThreads * 4), column = tile.FirstColumn + (thread % ColumnThreads * 4);
+        StoreRow(tile, sink, sums.Row0, row, column);
+        StoreRow(tile, sink, sums.Row1, row + 1, column);
+        StoreRow(tile, sink, sums.Row2, row + 2, column);
+        StoreRow(tile, sink, sums.Row3, row + 3, column);
+        StoreRow(tile, sink, sums.Row4, row + (Rows / 2), column);
+        StoreRow(tile, sink, sums.Row5, row + (Rows / 2) + 1, column);
+        StoreRow(tile, sink, sums.Row6, row + (Rows / 2) + 2, column);
+        StoreRow(tile, sink, sums.Row7, row + (Rows / 2) + 3, column);
     }
 
-    private static void StoreRow<TSink>(TSink sink, Eight sums, int row, int column, int rows, int columns)
+    private static void StoreRow<TSink>(ProductTile tile, TSink sink, Eight sums, int row, int column)
         where TSink : struct, IProductSink
     {
-        if (row >= rows) return;
-        StoreFour(sink, sums.Low, row, column, columns);
-        StoreFour(sink, sums.High, row, column + (Columns / 2), columns);
+        if (row >= tile.Rows) return;
+        ArrayView<float> to = sink.Row(row);
+        StoreFour(sink, sums.Low, to, column, tile.Columns);
+        StoreFour(sink, sums.High, to, column + (Columns / 2), tile.Columns);
     }
 
-    private static void StoreFour<TSink>(TSink sink, Four sums, int row, int column, int columns)
+    private static void StoreFour<TSink>(TSink sink, Four sums, ArrayView<float> to, int column, int columns)
         where TSink : struct, IProductSink
     {
-        if (column < columns) sink.Store(row, column, sums.A);
-        if (column + 1 < columns) sink.Store(row, column + 1, sums.B);
-        if (column + 2 < columns) sink.Store(row, column + 2, sums.C);
-        if (column + 3 < columns) sink.Store(row, column + 3, sums.D);
+        if (column < columns) to[column] = sink.Finish(column, sums.A);
+        if (column + 1 < columns) to[column + 1] = sink.Finish(column + 1, sums.B);
+        if (column + 2 < columns) to[column + 2] = sink.Finish(column + 2, sums.C);
+        if (column + 3 < columns) to[column + 3] = sink.Finish(column + 3, sums.D);
     }
 
     /// <summary>Four neighbouring floats, moved at once.</summary>
@@ -205,23 +234,28 @@ internal static class TiledProduct
     }
 
     /// <summary>Factors side by side: rows of a left matrix, or of a right one that is turned.</summary>
-    public struct Contiguous(ArrayView<float> memory, int start, int length) : IFactors
+    public struct Contiguous(ArrayView<float> memory, int length) : IFactors
     {
+        private ArrayView<float> _from;
         private int _at;
 
-        public void Begin(int index) => _at = start + (index * length);
+        public void Begin(int index)
+        {
+            _from = memory.SubView((long)index * length);
+            _at = 0;
+        }
 
-        public float Next() => memory[_at++];
+        public float Next() => _from[_at++];
 
         public void Skip(int factors) => _at += factors;
     }
 
     /// <summary>Factors one row apart: columns of a right matrix.</summary>
-    public struct Strided(ArrayView<float> memory, int start, int stride) : IFactors
+    public struct Strided(ArrayView<float> memory, int stride) : IFactors
     {
         private int _at;
 
-        public void Begin(int index) => _at = start + index;
+        public void Begin(int index) => _at = index;
 
         public float Next()
         {
@@ -233,9 +267,13 @@ internal static class TiledProduct
         public void Skip(int factors) => _at += factors * stride;
     }
 
-    /// <summary>Rows of sums one after another.</summary>
-    public readonly struct Rowwise(ArrayView<float> memory, int start, int stride) : IProductSink
+    /// <summary>Sums as they are, row after row.</summary>
+    public readonly struct Rowwise(ArrayView<float> memory, int stride) : IProductSink
     {
-        public void Store(int row, int column, float sum) => memory[start + (row * stride) + column] = sum;
+        public ArrayView<float> Row(int row) => memory.SubView((long)row * stride);
+
+        public float Finish(int column, float sum) => sum;
     }
+
+    private static int Blocks(int length, int block) => (length + block - 1) / block;
 }

@@ -3,7 +3,36 @@ using Detox.Gpu.Devices.Cpu;
 
 namespace Detox.Gpu.Kernels;
 
-/// <summary>A convolution, or the gradient of its input, by <see cref="Winograd"/>'s tiles.</summary>
+internal readonly unsafe partial record struct WinogradForward
+{
+    void IVectorOp.Run<TLanes, V>(CpuDevice device)
+    {
+        WinogradTiles tiles = WinogradTiles.Of(device, Shape, Samples, CpuDevice.Pointer(Input));
+        WinogradForward<TLanes, V>.Images images = new() { Shape = Shape, Tiles = tiles, Bias = CpuDevice.Pointer(Bias), Output = CpuDevice.Pointer(Output) };
+        WinogradForward<TLanes, V>.Weights layout = new() { From = CpuDevice.Pointer(Weights), Channels = Shape.Channels, Outputs = Shape.Outputs, IsTurned = IsTurned };
+        int panels = Panels<TLanes, V>.Count(Shape.Outputs);
+        if (tiles.Count <= WinogradForward<TLanes, V>.MostTiles)
+        {
+            WinogradForward<TLanes, V>.OneBlock one = new() { Images = images, Weights = layout };
+            one.Data = WinogradData<TLanes, V>.Of(device, tiles, Shape.Channels, 0, tiles.Count);
+            device.Share(panels, ref one);
+            return;
+        }
+
+        WinogradForward<TLanes, V>.TransformWeights transform = new() { Weights = layout, To = device.Room(Panels.Memory, layout.Start(panels)) };
+        device.Share(transform.Pieces, ref transform);
+        WinogradForward<TLanes, V>.Blocks blocks = new()
+        {
+            Images = images,
+            Layout = layout,
+            Weights = transform.To,
+            Block = WinogradForward<TLanes, V>.Blocks.BlockFor(tiles.Count, Shape.Channels, device.Threads),
+        };
+        device.Share(blocks.Pieces, ref blocks);
+    }
+}
+
+/// <summary>How a processor computes <see cref="WinogradForward"/>.</summary>
 /// <remarks>A block of tiles is transformed, multiplied by one panel of weights after another in each place, and each panel's sums
 /// transformed back while they are in the cache. Where one block is all, pieces are panels, and each transforms the weights it needs.</remarks>
 internal static unsafe class WinogradForward<TLanes, V>
@@ -171,71 +200,4 @@ internal static unsafe class WinogradForward<TLanes, V>
             Images.Multiply(0, tiles, Data, piece, weights, pitch, sums);
         }
     }
-}
-
-/// <summary>The tiles of some images.</summary>
-internal unsafe struct WinogradTiles
-{
-    private readonly ConvolutionShape _shape;
-    private readonly int _across;
-    private readonly int _perImage;
-    private readonly float* _images;
-
-    /// <param name="zeros"><see cref="ZeroFloats"/> zeros.</param>
-    public WinogradTiles(in ConvolutionShape shape, int samples, float* images, float* zeros)
-    {
-        _shape = shape;
-        _across = Winograd.TilesAcross(shape);
-        _perImage = Winograd.Tiles(shape);
-        _images = images;
-        Zeros = zeros;
-        Count = samples * _perImage;
-    }
-
-    public int Count { get; }
-
-    public float* Zeros { get; }
-
-    /// <summary>What stands for a row beyond an image.</summary>
-    public static int ZeroFloats(in ConvolutionShape shape) => Winograd.Reach * Math.Max(shape.Channels, shape.Outputs);
-
-    /// <summary>A tile's image and its first output pixel.</summary>
-    public readonly (int Sample, int Top, int Left) At(int tile)
-    {
-        int inImage = tile % _perImage;
-        return (tile / _perImage, inImage / _across * Winograd.Tile, inImage % _across * Winograd.Tile);
-    }
-
-    /// <summary>A tile of the input to its places.</summary>
-    public readonly void Data<TLanes, V>(int tile, float* to, long pitch)
-        where TLanes : struct, ILanes<V>
-        where V : unmanaged
-    {
-        (int sample, int top, int left) = At(tile);
-        top -= _shape.Padding;
-        left -= _shape.Padding;
-        float* image = _images + ((long)sample * _shape.InputLength);
-        float** rows = stackalloc float*[Winograd.Reach];
-        for (int y = 0; y < Winograd.Reach; y++)
-        {
-            bool inside = top + y >= 0 && top + y < _shape.Height;
-            rows[y] = inside ? image + ((((long)(top + y) * _shape.Width) + left) * _shape.Channels) : Zeros;
-        }
-
-        WinogradTransforms<TLanes, V>.Data(rows, Math.Max(0, -left), _shape.Width - left, _shape.Channels, to, pitch);
-    }
-}
-
-/// <summary>A struct of pieces that writes all tiles to their places: one piece, one tile.</summary>
-internal unsafe struct WinogradData<TLanes, V> : IPieces
-    where TLanes : struct, ILanes<V>
-    where V : unmanaged
-{
-    public WinogradTiles Tiles;
-    public int First;
-    public int Channels;
-    public float* To;
-    public long Pitch;
-
-    public readonly void Run(int piece) => Tiles.Data<TLanes, V>(First + piece, To + ((long)piece * Channels), Pitch);
 }

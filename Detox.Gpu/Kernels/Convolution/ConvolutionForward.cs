@@ -1,3 +1,6 @@
+using Detox.Gpu.Devices;
+using Detox.Gpu.Devices.Cpu;
+
 namespace Detox.Gpu.Kernels;
 
 /// <summary>Convolution (cross-correlation) of images by kernels, with an optional bias.</summary>
@@ -5,7 +8,8 @@ namespace Detox.Gpu.Kernels;
 /// <see cref="ConvolutionShape.IsWinograd"/>: as <see cref="Winograd"/> says, + bias. Else
 /// output = (the chain fma(pixel, weight, sum) over the taps, kernel row, kernel column, channel ascending, from +0) + bias; padding
 /// takes part as +0. A NaN reaches the outputs that see it. Portable.</remarks>
-internal static partial class ConvolutionForward
+/// <param name="Bias">One float an output, or null.</param>
+public readonly partial record struct ConvolutionForward(ConvolutionShape Shape, int Samples, View Input, View Weights, View? Bias, View Output) : IOp, IVectorOp
 {
     public static void Reference(
         in ConvolutionShape shape,
@@ -17,7 +21,7 @@ internal static partial class ConvolutionForward
     {
         if (shape.IsWinograd)
         {
-            Winograd.Forward(shape, samples, input, weights, bias, output);
+            WinogradForward.Reference(shape, samples, input, weights, isTurned: false, bias, output);
             return;
         }
 
@@ -37,24 +41,26 @@ internal static partial class ConvolutionForward
             }
         }
     }
-}
 
-/// <summary>Which pixel a tap of a position reads.</summary>
-internal static class Patch
-{
-    /// <summary>The pixel's index in the image, or -1 in the padding.</summary>
-    public static int Index(in ConvolutionShape shape, int position, int tap)
+    public void Check()
     {
-        int channel = tap % shape.Channels, column = tap / shape.Channels % shape.Kernel, row = tap / shape.Channels / shape.Kernel;
-        int y = (position / shape.OutputWidth * shape.Stride) + row - shape.Padding;
-        int x = (position % shape.OutputWidth * shape.Stride) + column - shape.Padding;
-        bool inside = y >= 0 && y < shape.Height && x >= 0 && x < shape.Width;
-        return inside ? (((y * shape.Width) + x) * shape.Channels) + channel : -1;
+        Shape.ExpectCountable(Samples);
+        Input.Expect((long)Samples * Shape.InputLength);
+        Weights.Expect(Shape.WeightLength);
+        if (Bias is { } bias) bias.Expect(Shape.Outputs, nameof(Bias));
+        Output.Expect((long)Samples * Shape.OutputLength);
     }
 
-    public static float Pixel(in ConvolutionShape shape, ReadOnlySpan<float> image, int position, int tap)
+    public void Reference() => Reference(Shape, Samples, Input.Floats, Weights.Floats, Bias is { } bias ? bias.Floats : [], Output.Floats);
+
+    public void Run(CpuDevice device)
     {
-        int index = Index(shape, position, tap);
-        return index < 0 ? 0 : image[index];
+        if (Output.Length == 0) return;
+        if (Shape.IsWinograd) ByTiles.Run(device);
+        else device.AtItsWidth(this);
     }
+
+    private int Rows => Samples * Shape.Positions;
+
+    private WinogradForward ByTiles => new(Shape, Samples, Input, Weights, IsTurned: false, Bias, Output);
 }

@@ -1,0 +1,124 @@
+using Detox.Gpu.Devices;
+using Detox.Gpu.Devices.Ilgpu;
+using ILGPU;
+using Four = Detox.Gpu.Kernels.Winograd.Four;
+using Six = Detox.Gpu.Kernels.Winograd.Six;
+
+namespace Detox.Gpu.Kernels;
+
+internal readonly partial record struct WinogradForward
+{
+    private static readonly Scratch<float> _kernels = new();
+    private static readonly Scratch<float> _products = new();
+
+    public void Run(IlgpuDevice device)
+    {
+        int tiles = Samples * Winograd.Tiles(Shape), pairs = Shape.Channels * Shape.Outputs;
+        ArrayView<float> data = Winograd.DataPlaces(device, Shape, tiles, IlgpuDevice.Floats(Input));
+        ArrayView<float> kernels = device.Room(_kernels, (long)Winograd.Places * pairs);
+        ArrayView<float> products = device.Room(_products, (long)Winograd.Places * tiles * Shape.Outputs);
+        ArrayView<float> weights = IlgpuDevice.Floats(Weights), bias = IlgpuDevice.Floats(Bias ?? Weights);
+        device.Each(pairs, new KernelThread(Shape.Channels, Shape.Outputs, IsTurned ? 1 : 0, weights, kernels));
+        device.Launch(TiledProduct.Groups(tiles, Shape.Outputs, Winograd.Places), new Product(tiles, Shape.Channels, Shape.Outputs, data, kernels, products));
+        device.Each((long)tiles * Shape.Outputs, new OutputThread(Shape, products, bias, Bias is null ? 0 : 1, IlgpuDevice.Floats(Output)));
+    }
+
+    // One thread a channel and output: its nine weights go to their places, [place][channel][output].
+    internal readonly struct KernelThread(int channels, int outputs, int turned, ArrayView<float> weights, ArrayView<float> places) : IThread
+    {
+        public void Run(long at)
+        {
+            int pairs = channels * outputs, first = (int)at, tap = pairs;
+            if (turned != 0)
+            {
+                first = (8 * pairs) + (first % outputs * channels) + (first / outputs);
+                tap = -pairs;
+            }
+
+            Six c0 = Line(weights[first], weights[first + (3 * tap)], weights[first + (6 * tap)]);
+            Six c1 = Line(weights[first + tap], weights[first + (4 * tap)], weights[first + (7 * tap)]);
+            Six c2 = Line(weights[first + (2 * tap)], weights[first + (5 * tap)], weights[first + (8 * tap)]);
+            Line(c0.A, c1.A, c2.A).Store(places, at, pairs);
+            Line(c0.B, c1.B, c2.B).Store(places, at + (6L * pairs), pairs);
+            Line(c0.C, c1.C, c2.C).Store(places, at + (12L * pairs), pairs);
+            Line(c0.D, c1.D, c2.D).Store(places, at + (18L * pairs), pairs);
+            Line(c0.E, c1.E, c2.E).Store(places, at + (24L * pairs), pairs);
+            Line(c0.F, c1.F, c2.F).Store(places, at + (30L * pairs), pairs);
+        }
+
+        private static Six Line(float g0, float g1, float g2)
+        {
+            float p = Portable.Add(g0, g2), q = Portable.Fma(0.25f, g0, g2);
+            return new(
+                Portable.Multiply(0.25f, g0),
+                Portable.Multiply(-Winograd.Sixth, Portable.Add(p, g1)),
+                Portable.Multiply(-Winograd.Sixth, Portable.Subtract(p, g1)),
+                Portable.Multiply(Winograd.Sixth, Portable.Fma(0.5f, g1, q)),
+                Portable.Multiply(Winograd.Sixth, Portable.Fma(-0.5f, g1, q)),
+                g2);
+        }
+    }
+
+    // A batch is a place: the product of its tiles x channels and its channels x outputs.
+    internal readonly struct Product(int tiles, int channels, int outputs, ArrayView<float> data, ArrayView<float> kernels, ArrayView<float> products) : IKernel
+    {
+        public static int Threads => TiledProduct.Threads;
+
+        public void Run()
+        {
+            ProductTile tile = TiledProduct.Tile(tiles, outputs);
+            long place = tile.Batch;
+            TiledProduct.Run(
+                tile,
+                new TiledProduct.Contiguous(data.SubView(place * tiles * channels), channels),
+                new TiledProduct.Strided(kernels.SubView(place * channels * outputs), outputs),
+                new TiledProduct.Rowwise(products.SubView(place * tiles * outputs), outputs),
+                channels);
+        }
+    }
+
+    // One thread a tile and output: its products become pixels.
+    internal readonly struct OutputThread(ConvolutionShape shape, ArrayView<float> products, ArrayView<float> bias, int hasBias, ArrayView<float> output) : IThread
+    {
+        public void Run(long at)
+        {
+            int tile = (int)(at / shape.Outputs), n = (int)(at - ((long)tile * shape.Outputs));
+            int across = Winograd.TilesAcross(shape), tiles = Winograd.Tiles(shape);
+            int y = tile % tiles / across * Winograd.Tile, x = tile % across * Winograd.Tile;
+            ArrayView<float> image = output.SubView(((long)(tile / tiles) * shape.OutputLength) + n);
+            long step = products.Length / Winograd.Places;
+            Four c0 = Line(Six.Load(products, at, 6 * step)), c1 = Line(Six.Load(products, at + step, 6 * step));
+            Four c2 = Line(Six.Load(products, at + (2 * step), 6 * step)), c3 = Line(Six.Load(products, at + (3 * step), 6 * step));
+            Four c4 = Line(Six.Load(products, at + (4 * step), 6 * step)), c5 = Line(Six.Load(products, at + (5 * step), 6 * step));
+            float add = 0;
+            if (hasBias != 0) add = bias[n];
+            StoreRow(Line(new(c0.A, c1.A, c2.A, c3.A, c4.A, c5.A)), add, image, y, x);
+            StoreRow(Line(new(c0.B, c1.B, c2.B, c3.B, c4.B, c5.B)), add, image, y + 1, x);
+            StoreRow(Line(new(c0.C, c1.C, c2.C, c3.C, c4.C, c5.C)), add, image, y + 2, x);
+            StoreRow(Line(new(c0.D, c1.D, c2.D, c3.D, c4.D, c5.D)), add, image, y + 3, x);
+        }
+
+        private void StoreRow(Four pixels, float add, ArrayView<float> image, int y, int x)
+        {
+            if (y >= shape.OutputHeight) return;
+            int at = ((y * shape.OutputWidth) + x) * shape.Outputs;
+            StorePixel(pixels.A, add, image, at, x);
+            StorePixel(pixels.B, add, image, at + shape.Outputs, x + 1);
+            StorePixel(pixels.C, add, image, at + (2 * shape.Outputs), x + 2);
+            StorePixel(pixels.D, add, image, at + (3 * shape.Outputs), x + 3);
+        }
+
+        private void StorePixel(float pixel, float add, ArrayView<float> image, int at, int x)
+        {
+            if (x >= shape.OutputWidth) return;
+            if (hasBias != 0) pixel = Portable.Add(pixel, add);
+            image[at] = pixel;
+        }
+
+        private static Four Line(Six m)
+        {
+            float s = Portable.Add(m.B, m.C), t = Portable.Subtract(m.B, m.C), u = Portable.Add(m.D, m.E), v = Portable.Subtract(m.D, m.E);
+            return new(Portable.Add(Portable.Add(m.A, s), u), Portable.Fma(2, v, t), Portable.Fma(4, u, s), Portable.Add(Portable.Fma(8, v, t), m.F));
+        }
+    }
+}
