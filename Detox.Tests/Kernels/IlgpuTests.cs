@@ -81,24 +81,21 @@ public sealed class IlgpuTests(IlgpuKind kind)
     [Test]
     public void ThereMayBeManyBatchesOfProducts()
     {
-        const int rows = 2 * TiledProduct.Rows, columns = TiledProduct.Columns + 1;
-        int batches = IsSlow ? 3 : 70_000;
-        long groups = TiledProduct.Groups(rows, columns, batches);
-        Assert.That(groups, Is.EqualTo(4L * batches));
-        using DeviceBuffer found = _device.Allocate(3 * groups);
-        _device.Launch(groups, new TileOfGroup(rows, columns, IlgpuDevice.Floats(found.All)));
-        float[] expected = [.. Enumerable.Range(0, (int)groups).SelectMany(group => (float[])[group % 2 * TiledProduct.Rows, group / 2 % 2 * TiledProduct.Columns, group / 4])];
+        const int rows = 2 * TiledProduct.MostRows, columns = TiledProduct.Columns + 1;
+        int batches = IsSlow ? 3 : 70_000, groups = 4 * batches;
+        using DeviceBuffer found = _device.Allocate(3L * groups);
+        TiledProduct.Launch(_device, rows, columns, batches, new TileOfGroup(rows, columns, IlgpuDevice.Floats(found.All)));
+        float[] expected = [.. Enumerable.Range(0, groups).SelectMany(group => (float[])[group % 2 * TiledProduct.MostRows, group / 2 % 2 * TiledProduct.Columns, group / 4])];
         BitEqual(expected, _device.Download(found), "first rows, first columns and batches");
     }
 
-    // Public: the simulator sees nothing else of this assembly.
-    public readonly struct TileOfGroup(int rows, int columns, ArrayView<float> found) : IKernel
+    // The simulator sees nothing of this assembly that is not public.
+    public readonly struct TileOfGroup(int rows, int columns, ArrayView<float> found) : IProduct
     {
-        public static int Threads => 1;
-
-        public void Run()
+        void IProduct.Run<TSums>()
         {
-            ProductTile tile = TiledProduct.Tile(rows, columns);
+            if (Group.IdxX != 0) return;
+            ProductTile tile = TiledProduct.Tile<TSums>(rows, columns);
             int at = Grid.IdxX * 3;
             found[at] = tile.FirstRow;
             found[at + 1] = tile.FirstColumn;

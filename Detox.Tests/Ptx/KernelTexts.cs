@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Detox.Gpu.Devices.Ilgpu;
+using Detox.Gpu.Kernels;
 using ILGPU;
 using ILGPU.Backends.PTX;
 using ILGPU.Runtime.Cuda;
@@ -13,18 +14,25 @@ internal static class KernelTexts
     private static readonly Lazy<PTXBackend> _backend = new(() => new PTXBackend(_context.Value, CudaArchitecture.SM_80, CudaInstructionSet.ISA_78, null!));
     private static readonly ConcurrentDictionary<Type, string> _texts = [];
 
-    /// <summary>Every kernel: those of groups, and those of threads with the kernel that numbers them around each.</summary>
+    /// <summary>Every kernel: those of groups; those of threads, with the kernel that numbers them around each; products, with every kind of sums.</summary>
     public static IEnumerable<Type> All()
     {
         Type[] types = [.. typeof(IKernel).Assembly.GetTypes().Where(type => type is { IsValueType: true, IsGenericTypeDefinition: false })];
-        return [.. types.Where(type => type.IsAssignableTo(typeof(IKernel))), .. types.Where(type => type.IsAssignableTo(typeof(IThread))).Select(type => typeof(Each<>).MakeGenericType(type))];
+        Type[] sums = [.. types.Where(type => type.GetInterfaces().Any(one => one.IsGenericType && one.GetGenericTypeDefinition() == typeof(ISums<>)))];
+        return
+        [
+            .. types.Where(type => type.IsAssignableTo(typeof(IKernel))),
+            .. types.Where(type => type.IsAssignableTo(typeof(IThread))).Select(type => typeof(Each<>).MakeGenericType(type)),
+            .. types.Where(type => type.IsAssignableTo(typeof(IProduct))).SelectMany(type => sums.Select(kind => typeof(Tiled<,>).MakeGenericType(type, kind))),
+        ];
     }
 
-    /// <summary>"ReluForward.Thread".</summary>
+    /// <summary>"ReluForward.Thread", "WinogradForward.Product Sums8".</summary>
     public static string NameOf(Type kernel)
     {
-        Type own = kernel.IsGenericType ? kernel.GetGenericArguments()[0] : kernel;
-        return own.DeclaringType is { } op ? $"{op.Name}.{own.Name}" : own.Name;
+        Type[] parts = kernel.IsGenericType ? kernel.GetGenericArguments() : [kernel];
+        string sums = parts.Length > 1 ? $" {parts[1].Name}" : "";
+        return $"{parts[0].DeclaringType?.Name}.{parts[0].Name}{sums}";
     }
 
     public static IEnumerable<TestCaseData> Cases() => All().Select(kernel => new TestCaseData(kernel).SetArgDisplayNames(NameOf(kernel)));

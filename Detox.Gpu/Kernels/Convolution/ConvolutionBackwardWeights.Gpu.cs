@@ -29,23 +29,22 @@ public readonly partial record struct ConvolutionBackwardWeights
     private void ChunkByChunk(IlgpuDevice device, int chunks, ArrayView<float> outputGradient)
     {
         ArrayView<float> sums = device.Room(ChunkSums.Memory, (long)chunks * Shape.WeightLength);
-        device.Launch(TiledProduct.Groups(Shape.Taps, Shape.Outputs, chunks), new Kernel(Shape, Positions, IlgpuDevice.Floats(Input), outputGradient, sums));
+        TiledProduct.Launch(device, Shape.Taps, Shape.Outputs, chunks, new Product(Shape, Positions, IlgpuDevice.Floats(Input), outputGradient, sums));
         ChunkSums.Add(device, chunks, sums, IlgpuDevice.Floats(WeightsGradient));
     }
 
     // A batch is a chunk of positions: the product of its turned patches and its output gradients. A row is a tap, a
     // term is a position; sums holds the chunks' gradients one after another.
-    internal readonly struct Kernel(
-        ConvolutionShape shape, int positions, ArrayView<float> input, ArrayView<float> outputGradient, ArrayView<float> sums) : IKernel
+    internal readonly struct Product(
+        ConvolutionShape shape, int positions, ArrayView<float> input, ArrayView<float> outputGradient, ArrayView<float> sums) : IProduct
     {
-        public static int Threads => TiledProduct.Threads;
-
-        public void Run()
+        public void Run<TSums>()
+            where TSums : struct, ISums<TSums>
         {
-            ProductTile tile = TiledProduct.Tile(shape.Taps, shape.Outputs);
+            ProductTile tile = TiledProduct.Tile<TSums>(shape.Taps, shape.Outputs);
             int start = tile.Batch * Chunk, terms = positions - start;
             if (terms > Chunk) terms = Chunk;
-            TiledProduct.Run(
+            TiledProduct.Run<TSums, TurnedPatches, TiledProduct.Strided, TiledProduct.Rowwise>(
                 tile,
                 new TurnedPatches(shape, input.SubView((long)(start / shape.Positions) * shape.InputLength), start % shape.Positions),
                 new TiledProduct.Strided(outputGradient.SubView((long)start * shape.Outputs), shape.Outputs),
@@ -91,18 +90,21 @@ public readonly partial record struct ConvolutionBackwardWeights
         {
             float pixel = 0;
             if (_y >= 0 & _y < shape.Height & _x >= 0 & _x < shape.Width) pixel = images[_image + (((_y * shape.Width) + _x) * shape.Channels)];
-            _x += shape.Stride;
-            if (_x < _endX) return pixel;
-            _x = _left;
-            _y += shape.Stride;
-            if (_y < _endY) return pixel;
-            _y = _top;
-            _image += shape.InputLength;
+            Skip(1);
             return pixel;
         }
 
-        public readonly void Skip(int factors)
+        public void Skip(int factors)
         {
+            _x += factors * shape.Stride;
+            while (_x >= _endX)
+            {
+                _x -= _endX - _left;
+                _y += shape.Stride;
+                if (_y < _endY) continue;
+                _y = _top;
+                _image += shape.InputLength;
+            }
         }
     }
 }

@@ -16,27 +16,24 @@ public readonly partial record struct ConvolutionForward
 
         ArrayView<float> input = IlgpuDevice.Floats(Input), weights = IlgpuDevice.Floats(Weights);
         Biased sink = new(IlgpuDevice.Floats(Output), IlgpuDevice.Floats(Bias ?? Weights), Shape.Outputs, Bias is null ? 0 : 1);
-        long groups = TiledProduct.Groups(Rows, Shape.Outputs);
-        if (Shape.IsDense) device.Launch(groups, new DenseKernel(Shape.Taps, Shape.Outputs, Rows, input, weights, sink));
-        else device.Launch(groups, new Kernel(Shape, Rows, input, weights, sink));
+        if (Shape.IsDense) TiledProduct.Launch(device, Rows, Shape.Outputs, 1, new Dense(Shape.Taps, Shape.Outputs, Rows, input, weights, sink));
+        else TiledProduct.Launch(device, Rows, Shape.Outputs, 1, new Product(Shape, Rows, input, weights, sink));
     }
 
     // The product of patches, which are read where they lie, and weights: a row is a position of a sample, a term is a tap.
-    internal readonly struct Kernel(ConvolutionShape shape, int rows, ArrayView<float> input, ArrayView<float> weights, Biased sink) : IKernel
+    internal readonly struct Product(ConvolutionShape shape, int rows, ArrayView<float> input, ArrayView<float> weights, Biased sink) : IProduct
     {
-        public static int Threads => TiledProduct.Threads;
-
-        public void Run()
-            => TiledProduct.Run(TiledProduct.Tile(rows, shape.Outputs), new Patches(shape, input), new TiledProduct.Strided(weights, shape.Outputs), sink, shape.Taps);
+        public void Run<TSums>()
+            where TSums : struct, ISums<TSums>
+            => TiledProduct.Run<TSums, Patches, TiledProduct.Strided, Biased>(TiledProduct.Tile<TSums>(rows, shape.Outputs), new Patches(shape, input), new TiledProduct.Strided(weights, shape.Outputs), sink, shape.Taps);
     }
 
     // The same where a patch is a whole image: a fully connected layer.
-    internal readonly struct DenseKernel(int terms, int outputs, int rows, ArrayView<float> input, ArrayView<float> weights, Biased sink) : IKernel
+    internal readonly struct Dense(int terms, int outputs, int rows, ArrayView<float> input, ArrayView<float> weights, Biased sink) : IProduct
     {
-        public static int Threads => TiledProduct.Threads;
-
-        public void Run()
-            => TiledProduct.Run(TiledProduct.Tile(rows, outputs), new TiledProduct.Contiguous(input, terms), new TiledProduct.Strided(weights, outputs), sink, terms);
+        public void Run<TSums>()
+            where TSums : struct, ISums<TSums>
+            => TiledProduct.Run<TSums, TiledProduct.Contiguous, TiledProduct.Strided, Biased>(TiledProduct.Tile<TSums>(rows, outputs), new TiledProduct.Contiguous(input, terms), new TiledProduct.Strided(weights, outputs), sink, terms);
     }
 
     internal readonly struct Biased(ArrayView<float> output, ArrayView<float> bias, int outputs, int hasBias) : IProductSink
@@ -71,18 +68,21 @@ public readonly partial record struct ConvolutionForward
         {
             float pixel = 0;
             if (_y >= 0 & _y < shape.Height & _x >= 0 & _x < shape.Width) pixel = _image[(((_y * shape.Width) + _x) * shape.Channels) + _channel];
-            _channel++;
-            if (_channel < shape.Channels) return pixel;
-            _channel = 0;
-            _x++;
-            if (_x < _endX) return pixel;
-            _x = _left;
-            _y++;
+            Skip(1);
             return pixel;
         }
 
-        public readonly void Skip(int factors)
+        public void Skip(int factors)
         {
+            _channel += factors;
+            while (_channel >= shape.Channels)
+            {
+                _channel -= shape.Channels;
+                _x++;
+                if (_x < _endX) continue;
+                _x = _left;
+                _y++;
+            }
         }
     }
 }

@@ -1,3 +1,4 @@
+using Detox.Gpu.Devices.Ilgpu;
 using ILGPU;
 
 namespace Detox.Gpu.Kernels;
@@ -41,110 +42,230 @@ internal readonly struct ProductTile(int rows, int columns, int firstRow, int fi
     public int Batch => batch;
 }
 
-/// <summary>A product of matrices on a GPU: 128 threads compute 128 rows by 64 columns, each thread 8 by 8 sums in registers.</summary>
-/// <remarks>Eight terms of all rows and columns at a time lie in shared memory, where each is read by many threads. A sum is
-/// one chain of fused multiply-adds over the terms, ascending, from +0; the tile changes no bit. Thread (i, j) of 16 by 8 has rows
-/// 4i and 64 + 4i, and columns 4j and 32 + 4j, four each: neighbours read neighbouring words of shared memory.</remarks>
+/// <summary>A product as a kernel. How many rows a group's tile has depends on the sums that each of its threads keeps.</summary>
+internal interface IProduct
+{
+    void Run<TSums>()
+        where TSums : struct, ISums<TSums>;
+}
+
+/// <summary>A thread's sums: some rows by eight columns.</summary>
+internal interface ISums<TSelf>
+    where TSelf : struct
+{
+    /// <summary>How many rows.</summary>
+    static abstract int Rows { get; }
+
+    /// <summary>One term of every sum.</summary>
+    /// <param name="left">The term's factors of all rows; those of this thread begin at <paramref name="first"/>.</param>
+    void Add(ArrayView<float> left, int first, TiledProduct.Eight right);
+
+    /// <summary>Adds what another product has summed, in the rows that take part in it.</summary>
+    void AddWhere(ArrayView<int> takesPart, int first, TSelf other);
+
+    void Store<TSink>(ProductTile tile, TSink sink, int row, int column)
+        where TSink : struct, IProductSink;
+}
+
+/// <summary>A product whose threads keep so many sums.</summary>
+internal readonly struct Tiled<TProduct, TSums>(TProduct product) : IKernel
+    where TProduct : struct, IProduct
+    where TSums : struct, ISums<TSums>
+{
+    public static int Threads => TiledProduct.Threads;
+
+    public void Run() => product.Run<TSums>();
+}
+
+/// <summary>A product of matrices on a GPU: 128 threads compute up to 128 rows by 64 columns, each thread some rows by eight columns in registers.</summary>
+/// <remarks>Sixteen terms of all rows and columns at a time lie in shared memory, where each is read by many threads, while the next sixteen
+/// are on their way to registers. A sum is one chain of fused multiply-adds over the terms, ascending, from +0; the tile changes no bit.
+/// Thread (i, j) of 16 by 8 has neighbouring rows, and every eighth column from j on: neighbours read neighbouring words of shared memory.</remarks>
 internal static class TiledProduct
 {
-    public const int Rows = 128;
     public const int Columns = 64;
     public const int Threads = 128;
-    private const int Depth = 8;
-    private const int ColumnThreads = 8;
+    public const int MostRows = RowThreads * 8;
 
-    /// <summary>The groups that cover a product, or as many products as there are batches.</summary>
-    public static long Groups(int rows, int columns, int batches = 1) => (long)Blocks(rows, Rows) * Blocks(columns, Columns) * batches;
+    /// <summary>Floats of shared memory for the tiles of the two sides.</summary>
+    public const int LeftFloats = MostRows * Depth;
+    public const int RightFloats = Columns * Depth;
+
+    private const int Depth = 16;
+    private const int ColumnThreads = 8;
+    private const int RowThreads = Threads / ColumnThreads;
+
+    /// <summary>Starts the groups that cover a product, or as many equal products as there are batches, with tiles no higher than it takes.</summary>
+    public static void Launch<TProduct>(IlgpuDevice device, int rows, int columns, long batches, in TProduct product)
+        where TProduct : struct, IProduct
+    {
+        if (rows <= RowThreads * Sums2.Rows) device.Launch(Groups<Sums2>(rows, columns, batches), new Tiled<TProduct, Sums2>(product));
+        else if (rows <= RowThreads * Sums4.Rows) device.Launch(Groups<Sums4>(rows, columns, batches), new Tiled<TProduct, Sums4>(product));
+        else device.Launch(Groups<Sums8>(rows, columns, batches), new Tiled<TProduct, Sums8>(product));
+    }
 
     /// <summary>This group's tile: their numbers go down the rows, then across the columns, then through the batches.</summary>
-    public static ProductTile Tile(int rows, int columns)
+    public static ProductTile Tile<TSums>(int rows, int columns)
+        where TSums : struct, ISums<TSums>
     {
-        int down = Blocks(rows, Rows), across = Blocks(columns, Columns), group = Grid.IdxX;
-        return new(rows, columns, group % down * Rows, group / down % across * Columns, group / down / across);
+        int height = RowThreads * TSums.Rows, down = (int)Blocks(rows, height), across = (int)Blocks(columns, Columns), group = Grid.IdxX;
+        return new(rows, columns, group % down * height, group / down % across * Columns, group / down / across);
     }
 
     /// <summary>The whole product of this group.</summary>
-    public static void Run<TLeft, TRight, TSink>(ProductTile tile, TLeft left, TRight right, TSink sink, int terms)
+    public static void Run<TSums, TLeft, TRight, TSink>(ProductTile tile, TLeft left, TRight right, TSink sink, int terms)
+        where TSums : struct, ISums<TSums>
         where TLeft : struct, IFactors
         where TRight : struct, IFactors
         where TSink : struct, IProductSink
     {
-        ArrayView<Four> leftTile = SharedMemory.Allocate<Four>(Rows * Depth / 4), rightTile = SharedMemory.Allocate<Four>(Columns * Depth / 4);
-        Begin(tile, ref left, ref right);
-        Sums sums = Chain(tile, ref left, ref right, terms, leftTile, rightTile);
+        ArrayView<float> leftTile = SharedMemory.Allocate<float>(LeftFloats), rightTile = SharedMemory.Allocate<float>(RightFloats);
+        TSums sums = default;
+        Begin<TSums, TLeft, TRight>(tile, ref left, ref right);
+        Chain(tile, ref left, ref right, terms, leftTile, rightTile, ref sums);
         Store(tile, sink, sums);
     }
 
-    /// <summary>Sets both sides to the first terms that this thread brings: its row, and half of those of its column.</summary>
-    public static void Begin<TLeft, TRight>(ProductTile tile, ref TLeft left, ref TRight right)
+    /// <summary>The row of the tile of which this thread brings terms.</summary>
+    public static int OwnRow<TSums>()
+        where TSums : struct, ISums<TSums>
+        => Group.IdxX % (RowThreads * TSums.Rows);
+
+    /// <summary>Sets both sides to the first terms that this thread brings: a share of those of its row, and half of those of its column.</summary>
+    public static void Begin<TSums, TLeft, TRight>(ProductTile tile, ref TLeft left, ref TRight right)
+        where TSums : struct, ISums<TSums>
         where TLeft : struct, IFactors
         where TRight : struct, IFactors
     {
-        int thread = Group.IdxX, row = tile.FirstRow + thread, column = tile.FirstColumn + (thread % Columns);
+        int thread = Group.IdxX, row = tile.FirstRow + OwnRow<TSums>(), column = tile.FirstColumn + (thread % Columns);
         left.Begin(row < tile.Rows ? row : 0);
+        if (TSums.Rows < 8) left.Skip(thread / (RowThreads * TSums.Rows) * (2 * TSums.Rows));
         right.Begin(column < tile.Columns ? column : 0);
         right.Skip(thread / Columns * (Depth / 2));
     }
 
-    public static Sums Chain<TLeft, TRight>(
-        ProductTile tile, ref TLeft left, ref TRight right, int terms, ArrayView<Four> leftTile, ArrayView<Four> rightTile)
+    /// <summary>Adds all terms to the sums, which begin at +0.</summary>
+    public static void Chain<TSums, TLeft, TRight>(
+        ProductTile tile, ref TLeft left, ref TRight right, int terms, ArrayView<float> leftTile, ArrayView<float> rightTile, ref TSums sums)
+        where TSums : struct, ISums<TSums>
         where TLeft : struct, IFactors
         where TRight : struct, IFactors
     {
-        ArrayView<float> leftFloats = leftTile.Cast<float>(), rightFloats = rightTile.Cast<float>();
-        int thread = Group.IdxX, column = thread % Columns, half = thread / Columns * (Depth / 2);
-        bool hasRow = tile.FirstRow + thread < tile.Rows, hasColumn = tile.FirstColumn + column < tile.Columns;
+        // A thread brings 16, 8 or 4 terms of its row, and 8 of its column.
+        int height = RowThreads * TSums.Rows, thread = Group.IdxX, share = 2 * TSums.Rows;
+        int ownRow = thread % height, ownColumn = thread % Columns, fromLeft = thread / height * share, fromRight = thread / Columns * (Depth / 2);
+        bool hasRow = tile.FirstRow + ownRow < tile.Rows, hasColumn = tile.FirstColumn + ownColumn < tile.Columns;
         int i = thread / ColumnThreads, j = thread % ColumnThreads;
-        Sums sums = default;
+        int leftCount = hasRow ? terms - fromLeft : 0, rightCount = hasColumn ? terms - fromRight : 0;
+        Brought next = Take<TSums, TLeft, TRight>(ref left, ref right, leftCount, rightCount);
         for (int first = 0; first < terms; first += Depth)
         {
-            int depth = terms - first;
-            for (int k = 0; k < Depth; k++)
-            {
-                float value = 0;
-                if (hasRow & k < depth) value = left.Next();
-                leftFloats[(k * Rows) + thread] = value;
-            }
-
-            for (int k = 0; k < Depth / 2; k++)
-            {
-                float value = 0;
-                if (hasColumn & half + k < depth) value = right.Next();
-                rightFloats[((half + k) * Columns) + column] = value;
-            }
-
-            right.Skip(Depth / 2);
+            int to = (fromLeft * height) + ownRow;
+            next.Left.Low.Store(leftTile, to, height);
+            if (TSums.Rows >= 4) next.Left.High.Store(leftTile, to + (4 * height), height);
+            if (TSums.Rows >= 8) next.LeftToo.Low.Store(leftTile, to + (8 * height), height);
+            if (TSums.Rows >= 8) next.LeftToo.High.Store(leftTile, to + (12 * height), height);
+            next.Right.Low.Store(rightTile, (fromRight * Columns) + ownColumn, Columns);
+            next.Right.High.Store(rightTile, ((fromRight + 4) * Columns) + ownColumn, Columns);
             Group.Barrier();
+            leftCount -= Depth;
+            rightCount -= Depth;
+            if (first + Depth < terms)
+            {
+                left.Skip(Depth - share);
+                right.Skip(Depth / 2);
+                next = Take<TSums, TLeft, TRight>(ref left, ref right, leftCount, rightCount);
+            }
 
             // Terms that are not there are left out: a further fma with zeros would make +0 of -0.
-            if (depth >= Depth)
+            if (first + Depth <= terms)
             {
-                for (int k = 0; k < Depth; k++) sums.Add(leftTile, (k * Rows / 4) + i, rightTile, (k * Columns / 4) + j);
+                Term(ref sums, 0, i, j, leftTile, rightTile);
+                Term(ref sums, 1, i, j, leftTile, rightTile);
+                Term(ref sums, 2, i, j, leftTile, rightTile);
+                Term(ref sums, 3, i, j, leftTile, rightTile);
+                Term(ref sums, 4, i, j, leftTile, rightTile);
+                Term(ref sums, 5, i, j, leftTile, rightTile);
+                Term(ref sums, 6, i, j, leftTile, rightTile);
+                Term(ref sums, 7, i, j, leftTile, rightTile);
+                Term(ref sums, 8, i, j, leftTile, rightTile);
+                Term(ref sums, 9, i, j, leftTile, rightTile);
+                Term(ref sums, 10, i, j, leftTile, rightTile);
+                Term(ref sums, 11, i, j, leftTile, rightTile);
+                Term(ref sums, 12, i, j, leftTile, rightTile);
+                Term(ref sums, 13, i, j, leftTile, rightTile);
+                Term(ref sums, 14, i, j, leftTile, rightTile);
+                Term(ref sums, 15, i, j, leftTile, rightTile);
             }
             else
             {
-                for (int k = 0; k < depth; k++) sums.Add(leftTile, (k * Rows / 4) + i, rightTile, (k * Columns / 4) + j);
+                for (int k = 0; k < terms - first; k++) Term(ref sums, k, i, j, leftTile, rightTile);
             }
 
             Group.Barrier();
         }
-
-        return sums;
     }
 
-    public static void Store<TSink>(ProductTile tile, TSink sink, Sums sums)
+    public static void Store<TSums, TSink>(ProductTile tile, TSink sink, TSums sums)
+        where TSums : struct, ISums<TSums>
         where TSink : struct, IProductSink
+        => sums.Store(tile, sink, tile.FirstRow + (Group.IdxX / ColumnThreads * TSums.Rows), tile.FirstColumn + (Group.IdxX % ColumnThreads));
+
+    /// <summary>The first of this thread's rows in the tile.</summary>
+    public static int FirstRow<TSums>()
+        where TSums : struct, ISums<TSums>
+        => Group.IdxX / ColumnThreads * TSums.Rows;
+
+    private static long Groups<TSums>(int rows, int columns, long batches)
+        where TSums : struct, ISums<TSums>
+        => Blocks(rows, RowThreads * TSums.Rows) * Blocks(columns, Columns) * batches;
+
+    private static void Term<TSums>(ref TSums sums, int k, int i, int j, ArrayView<float> leftTile, ArrayView<float> rightTile)
+        where TSums : struct, ISums<TSums>
     {
-        int thread = Group.IdxX;
-        int row = tile.FirstRow + (thread / ColumnThreads * 4), column = tile.FirstColumn + (thread % ColumnThreads * 4);
-        StoreRow(tile, sink, sums.Row0, row, column);
-        StoreRow(tile, sink, sums.Row1, row + 1, column);
-        StoreRow(tile, sink, sums.Row2, row + 2, column);
-        StoreRow(tile, sink, sums.Row3, row + 3, column);
-        StoreRow(tile, sink, sums.Row4, row + (Rows / 2), column);
-        StoreRow(tile, sink, sums.Row5, row + (Rows / 2) + 1, column);
-        StoreRow(tile, sink, sums.Row6, row + (Rows / 2) + 2, column);
-        StoreRow(tile, sink, sums.Row7, row + (Rows / 2) + 3, column);
+        int at = (k * Columns) + j;
+        Eight right = new()
+        {
+            Low = new() { A = rightTile[at], B = rightTile[at + 8], C = rightTile[at + 16], D = rightTile[at + 24] },
+            High = new() { A = rightTile[at + 32], B = rightTile[at + 40], C = rightTile[at + 48], D = rightTile[at + 56] },
+        };
+        sums.Add(leftTile, ((k * RowThreads) + i) * TSums.Rows, right);
+    }
+
+    // All of a thread's share, before any of it is stored.
+    private static Brought Take<TSums, TLeft, TRight>(ref TLeft left, ref TRight right, int leftCount, int rightCount)
+        where TSums : struct, ISums<TSums>
+        where TLeft : struct, IFactors
+        where TRight : struct, IFactors
+    {
+        Brought brought = default;
+        if (leftCount >= 2 * TSums.Rows)
+        {
+            brought.Left.Low = Four.Take(ref left);
+            if (TSums.Rows >= 4) brought.Left.High = Four.Take(ref left);
+            if (TSums.Rows >= 8) brought.LeftToo.Low = Four.Take(ref left);
+            if (TSums.Rows >= 8) brought.LeftToo.High = Four.Take(ref left);
+        }
+        else
+        {
+            brought.Left.Low = Four.Take(ref left, leftCount);
+            if (TSums.Rows >= 4) brought.Left.High = Four.Take(ref left, leftCount - 4);
+            if (TSums.Rows >= 8) brought.LeftToo.Low = Four.Take(ref left, leftCount - 8);
+            if (TSums.Rows >= 8) brought.LeftToo.High = Four.Take(ref left, leftCount - 12);
+        }
+
+        if (rightCount >= Depth / 2)
+        {
+            brought.Right.Low = Four.Take(ref right);
+            brought.Right.High = Four.Take(ref right);
+        }
+        else
+        {
+            brought.Right.Low = Four.Take(ref right, rightCount);
+            brought.Right.High = Four.Take(ref right, rightCount - 4);
+        }
+
+        return brought;
     }
 
     private static void StoreRow<TSink>(ProductTile tile, TSink sink, Eight sums, int row, int column)
@@ -160,15 +281,54 @@ internal static class TiledProduct
         where TSink : struct, IProductSink
     {
         if (column < columns) to[column] = sink.Finish(column, sums.A);
-        if (column + 1 < columns) to[column + 1] = sink.Finish(column + 1, sums.B);
-        if (column + 2 < columns) to[column + 2] = sink.Finish(column + 2, sums.C);
-        if (column + 3 < columns) to[column + 3] = sink.Finish(column + 3, sums.D);
+        if (column + 8 < columns) to[column + 8] = sink.Finish(column + 8, sums.B);
+        if (column + 16 < columns) to[column + 16] = sink.Finish(column + 16, sums.C);
+        if (column + 24 < columns) to[column + 24] = sink.Finish(column + 24, sums.D);
     }
 
-    /// <summary>Four neighbouring floats, moved at once.</summary>
+    private static long Blocks(int length, int block) => (length + block - 1) / block;
+
+    /// <summary>What a thread brings for the next terms.</summary>
+    private struct Brought
+    {
+        public Eight Left, LeftToo, Right;
+    }
+
+    /// <summary>Four floats; where they are neighbours, moved at once.</summary>
     public struct Four
     {
         public float A, B, C, D;
+
+        public static Four Take<TFactors>(ref TFactors factors)
+            where TFactors : struct, IFactors
+        {
+            Four values = default;
+            values.A = factors.Next();
+            values.B = factors.Next();
+            values.C = factors.Next();
+            values.D = factors.Next();
+            return values;
+        }
+
+        /// <summary>As many as there are, then zeros.</summary>
+        public static Four Take<TFactors>(ref TFactors factors, int count)
+            where TFactors : struct, IFactors
+        {
+            Four values = default;
+            if (count > 0) values.A = factors.Next();
+            if (count > 1) values.B = factors.Next();
+            if (count > 2) values.C = factors.Next();
+            if (count > 3) values.D = factors.Next();
+            return values;
+        }
+
+        public readonly void Store(ArrayView<float> to, int at, int step)
+        {
+            to[at] = A;
+            to[at + step] = B;
+            to[at + (2 * step)] = C;
+            to[at + (3 * step)] = D;
+        }
 
         public readonly Four PlusProduct(float left, Four right) => new()
         {
@@ -187,49 +347,123 @@ internal static class TiledProduct
         };
     }
 
-    /// <summary>A thread's sums of one row.</summary>
+    /// <summary>A thread's sums of one row, or factors of its columns.</summary>
     public struct Eight
     {
         public Four Low, High;
 
-        public readonly Eight PlusProduct(float left, Four low, Four high) => new() { Low = Low.PlusProduct(left, low), High = High.PlusProduct(left, high) };
+        public readonly Eight PlusProduct(float left, Eight right) => new() { Low = Low.PlusProduct(left, right.Low), High = High.PlusProduct(left, right.High) };
 
         public readonly Eight Plus(Eight other) => new() { Low = Low.Plus(other.Low), High = High.Plus(other.High) };
     }
 
-    /// <summary>A thread's sums: rows by columns, 8 by 8.</summary>
-    public struct Sums
+    /// <summary>Eight rows: a tile of 128.</summary>
+    public struct Sums8 : ISums<Sums8>
     {
         public Eight Row0, Row1, Row2, Row3, Row4, Row5, Row6, Row7;
 
-        /// <summary>One term of every sum.</summary>
-        public void Add(ArrayView<Four> left, int row, ArrayView<Four> right, int column)
+        public static int Rows => 8;
+
+        public void Add(ArrayView<float> left, int first, Eight right)
         {
-            Four low = right[column], high = right[column + ColumnThreads];
-            Four rows = left[row];
-            Row0 = Row0.PlusProduct(rows.A, low, high);
-            Row1 = Row1.PlusProduct(rows.B, low, high);
-            Row2 = Row2.PlusProduct(rows.C, low, high);
-            Row3 = Row3.PlusProduct(rows.D, low, high);
-            rows = left[row + (Rows / 8)];
-            Row4 = Row4.PlusProduct(rows.A, low, high);
-            Row5 = Row5.PlusProduct(rows.B, low, high);
-            Row6 = Row6.PlusProduct(rows.C, low, high);
-            Row7 = Row7.PlusProduct(rows.D, low, high);
+            ArrayView<Four> fours = left.Cast<Four>();
+            Four rows = fours[first / 4];
+            Row0 = Row0.PlusProduct(rows.A, right);
+            Row1 = Row1.PlusProduct(rows.B, right);
+            Row2 = Row2.PlusProduct(rows.C, right);
+            Row3 = Row3.PlusProduct(rows.D, right);
+            rows = fours[(first / 4) + 1];
+            Row4 = Row4.PlusProduct(rows.A, right);
+            Row5 = Row5.PlusProduct(rows.B, right);
+            Row6 = Row6.PlusProduct(rows.C, right);
+            Row7 = Row7.PlusProduct(rows.D, right);
         }
 
-        /// <summary>Adds what another tile has summed, in the rows that take part in it.</summary>
-        public void AddWhere(ArrayView<int> takesPart, Sums other)
+        public void AddWhere(ArrayView<int> takesPart, int first, Sums8 other)
         {
-            int row = Group.IdxX / ColumnThreads * 4;
-            if (takesPart[row] != 0) Row0 = Row0.Plus(other.Row0);
-            if (takesPart[row + 1] != 0) Row1 = Row1.Plus(other.Row1);
-            if (takesPart[row + 2] != 0) Row2 = Row2.Plus(other.Row2);
-            if (takesPart[row + 3] != 0) Row3 = Row3.Plus(other.Row3);
-            if (takesPart[row + (Rows / 2)] != 0) Row4 = Row4.Plus(other.Row4);
-            if (takesPart[row + (Rows / 2) + 1] != 0) Row5 = Row5.Plus(other.Row5);
-            if (takesPart[row + (Rows / 2) + 2] != 0) Row6 = Row6.Plus(other.Row6);
-            if (takesPart[row + (Rows / 2) + 3] != 0) Row7 = Row7.Plus(other.Row7);
+            if (takesPart[first] != 0) Row0 = Row0.Plus(other.Row0);
+            if (takesPart[first + 1] != 0) Row1 = Row1.Plus(other.Row1);
+            if (takesPart[first + 2] != 0) Row2 = Row2.Plus(other.Row2);
+            if (takesPart[first + 3] != 0) Row3 = Row3.Plus(other.Row3);
+            if (takesPart[first + 4] != 0) Row4 = Row4.Plus(other.Row4);
+            if (takesPart[first + 5] != 0) Row5 = Row5.Plus(other.Row5);
+            if (takesPart[first + 6] != 0) Row6 = Row6.Plus(other.Row6);
+            if (takesPart[first + 7] != 0) Row7 = Row7.Plus(other.Row7);
+        }
+
+        public readonly void Store<TSink>(ProductTile tile, TSink sink, int row, int column)
+            where TSink : struct, IProductSink
+        {
+            StoreRow(tile, sink, Row0, row, column);
+            StoreRow(tile, sink, Row1, row + 1, column);
+            StoreRow(tile, sink, Row2, row + 2, column);
+            StoreRow(tile, sink, Row3, row + 3, column);
+            StoreRow(tile, sink, Row4, row + 4, column);
+            StoreRow(tile, sink, Row5, row + 5, column);
+            StoreRow(tile, sink, Row6, row + 6, column);
+            StoreRow(tile, sink, Row7, row + 7, column);
+        }
+    }
+
+    /// <summary>Four rows: a tile of 64.</summary>
+    public struct Sums4 : ISums<Sums4>
+    {
+        public Eight Row0, Row1, Row2, Row3;
+
+        public static int Rows => 4;
+
+        public void Add(ArrayView<float> left, int first, Eight right)
+        {
+            ArrayView<Four> fours = left.Cast<Four>();
+            Four rows = fours[first / 4];
+            Row0 = Row0.PlusProduct(rows.A, right);
+            Row1 = Row1.PlusProduct(rows.B, right);
+            Row2 = Row2.PlusProduct(rows.C, right);
+            Row3 = Row3.PlusProduct(rows.D, right);
+        }
+
+        public void AddWhere(ArrayView<int> takesPart, int first, Sums4 other)
+        {
+            if (takesPart[first] != 0) Row0 = Row0.Plus(other.Row0);
+            if (takesPart[first + 1] != 0) Row1 = Row1.Plus(other.Row1);
+            if (takesPart[first + 2] != 0) Row2 = Row2.Plus(other.Row2);
+            if (takesPart[first + 3] != 0) Row3 = Row3.Plus(other.Row3);
+        }
+
+        public readonly void Store<TSink>(ProductTile tile, TSink sink, int row, int column)
+            where TSink : struct, IProductSink
+        {
+            StoreRow(tile, sink, Row0, row, column);
+            StoreRow(tile, sink, Row1, row + 1, column);
+            StoreRow(tile, sink, Row2, row + 2, column);
+            StoreRow(tile, sink, Row3, row + 3, column);
+        }
+    }
+
+    /// <summary>Two rows: a tile of 32.</summary>
+    public struct Sums2 : ISums<Sums2>
+    {
+        public Eight Row0, Row1;
+
+        public static int Rows => 2;
+
+        public void Add(ArrayView<float> left, int first, Eight right)
+        {
+            Row0 = Row0.PlusProduct(left[first], right);
+            Row1 = Row1.PlusProduct(left[first + 1], right);
+        }
+
+        public void AddWhere(ArrayView<int> takesPart, int first, Sums2 other)
+        {
+            if (takesPart[first] != 0) Row0 = Row0.Plus(other.Row0);
+            if (takesPart[first + 1] != 0) Row1 = Row1.Plus(other.Row1);
+        }
+
+        public readonly void Store<TSink>(ProductTile tile, TSink sink, int row, int column)
+            where TSink : struct, IProductSink
+        {
+            StoreRow(tile, sink, Row0, row, column);
+            StoreRow(tile, sink, Row1, row + 1, column);
         }
     }
 
@@ -274,6 +508,4 @@ internal static class TiledProduct
 
         public float Finish(int column, float sum) => sum;
     }
-
-    private static int Blocks(int length, int block) => (length + block - 1) / block;
 }

@@ -16,8 +16,8 @@ internal readonly partial record struct WinogradBackwardWeights
         ArrayView<float> gradients = device.Room(_gradients, (long)Winograd.Places * tiles * Shape.Outputs);
         ArrayView<float> sums = device.Room(ChunkSums.Memory, (long)chunks * Winograd.Places * pairs), total = device.Room(_sums, (long)Winograd.Places * pairs);
         device.Each((long)tiles * Shape.Outputs, new GradientThread(Shape, IlgpuDevice.Floats(OutputGradient), gradients));
-        device.Launch(
-            TiledProduct.Groups(Shape.Channels, Shape.Outputs, chunks * Winograd.Places), new ChunkProduct(tiles, Shape.Channels, Shape.Outputs, data, gradients, sums));
+        TiledProduct.Launch(
+            device, Shape.Channels, Shape.Outputs, (long)chunks * Winograd.Places, new ChunkProduct(tiles, Shape.Channels, Shape.Outputs, data, gradients, sums));
         ChunkSums.Add(device, chunks, sums, total);
         device.Each(pairs, new KernelGradientThread(pairs, total, IlgpuDevice.Floats(WeightsGradient)));
     }
@@ -67,17 +67,16 @@ internal readonly partial record struct WinogradBackwardWeights
 
     // A batch is a chunk of tiles in a place: the product of its turned data and its gradients. sums holds the chunks one
     // after another, each [place][channel][output].
-    internal readonly struct ChunkProduct(int tiles, int channels, int outputs, ArrayView<float> data, ArrayView<float> gradients, ArrayView<float> sums) : IKernel
+    internal readonly struct ChunkProduct(int tiles, int channels, int outputs, ArrayView<float> data, ArrayView<float> gradients, ArrayView<float> sums) : IProduct
     {
-        public static int Threads => TiledProduct.Threads;
-
-        public void Run()
+        public void Run<TSums>()
+            where TSums : struct, ISums<TSums>
         {
-            ProductTile tile = TiledProduct.Tile(channels, outputs);
+            ProductTile tile = TiledProduct.Tile<TSums>(channels, outputs);
             int place = tile.Batch % Winograd.Places, start = tile.Batch / Winograd.Places * Winograd.Chunk, terms = tiles - start;
             if (terms > Winograd.Chunk) terms = Winograd.Chunk;
             long first = ((long)place * tiles) + start;
-            TiledProduct.Run(
+            TiledProduct.Run<TSums, TiledProduct.Strided, TiledProduct.Strided, TiledProduct.Rowwise>(
                 tile,
                 new TiledProduct.Strided(data.SubView(first * channels), channels),
                 new TiledProduct.Strided(gradients.SubView(first * outputs), outputs),

@@ -19,7 +19,7 @@ internal readonly partial record struct WinogradForward
         ArrayView<float> products = device.Room(_products, (long)Winograd.Places * tiles * Shape.Outputs);
         ArrayView<float> weights = IlgpuDevice.Floats(Weights), bias = IlgpuDevice.Floats(Bias ?? Weights);
         device.Each(pairs, new KernelThread(Shape.Channels, Shape.Outputs, IsTurned ? 1 : 0, weights, kernels));
-        device.Launch(TiledProduct.Groups(tiles, Shape.Outputs, Winograd.Places), new Product(tiles, Shape.Channels, Shape.Outputs, data, kernels, products));
+        TiledProduct.Launch(device, tiles, Shape.Outputs, Winograd.Places, new Product(tiles, Shape.Channels, Shape.Outputs, data, kernels, products));
         device.Each((long)tiles * Shape.Outputs, new OutputThread(Shape, products, bias, Bias is null ? 0 : 1, IlgpuDevice.Floats(Output)));
     }
 
@@ -60,15 +60,14 @@ internal readonly partial record struct WinogradForward
     }
 
     // A batch is a place: the product of its tiles x channels and its channels x outputs.
-    internal readonly struct Product(int tiles, int channels, int outputs, ArrayView<float> data, ArrayView<float> kernels, ArrayView<float> products) : IKernel
+    internal readonly struct Product(int tiles, int channels, int outputs, ArrayView<float> data, ArrayView<float> kernels, ArrayView<float> products) : IProduct
     {
-        public static int Threads => TiledProduct.Threads;
-
-        public void Run()
+        public void Run<TSums>()
+            where TSums : struct, ISums<TSums>
         {
-            ProductTile tile = TiledProduct.Tile(tiles, outputs);
+            ProductTile tile = TiledProduct.Tile<TSums>(tiles, outputs);
             long place = tile.Batch;
-            TiledProduct.Run(
+            TiledProduct.Run<TSums, TiledProduct.Contiguous, TiledProduct.Strided, TiledProduct.Rowwise>(
                 tile,
                 new TiledProduct.Contiguous(data.SubView(place * tiles * channels), channels),
                 new TiledProduct.Strided(kernels.SubView(place * channels * outputs), outputs),
