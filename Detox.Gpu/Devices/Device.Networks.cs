@@ -19,15 +19,6 @@ public abstract partial class Device
     /// <summary>result (m x n) = left (m x k) right (k x n).</summary>
     public abstract void MatrixMultiply(int m, int n, int k, View left, View right, View result);
 
-    /// <summary>output = the largest value of each window of input.</summary>
-    public abstract void MaxPoolForward(in PoolShape shape, int samples, View input, View output);
-
-    /// <summary>inputGradient = the output's gradient where the largest values were. The output may have passed a rectifier since.</summary>
-    public abstract void MaxPoolBackward(in PoolShape shape, int samples, View input, View output, View outputGradient, View inputGradient);
-
-    /// <summary>loss (one float) = the mean cross-entropy of samples x classes logits; gradient = its gradient.</summary>
-    public abstract void SoftmaxCrossEntropy(View logits, ReadOnlySpan<int> labels, int classes, View gradient, View loss);
-
     private protected static void Expect(View view, long length, string name)
     {
         if (view.Length != length) throw new ArgumentException($"{name}: a view of {view.Length} floats where {length} are expected.", name);
