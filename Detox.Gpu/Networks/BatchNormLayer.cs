@@ -30,12 +30,12 @@ internal sealed class BatchNormLayer(string name, int positions, int channels, b
     public override void Forward(in Pass pass)
     {
         View scale = Scale(pass.Weights), shift = Shift(pass.Weights);
-        if (pass.IsTraining) pass.Device.BatchNormForward(channels, pass.Input, scale, shift, pass.Statistics, pass.Output, rectified);
-        else pass.Device.BatchNormEvaluate(channels, pass.Input, scale, shift, pass.Statistics, pass.Output, rectified);
+        if (pass.IsTraining) pass.Device.Run(new BatchNormForward(channels, pass.Input, scale, shift, pass.Statistics, pass.Output, rectified));
+        else pass.Device.Run(new BatchNormEvaluate(channels, pass.Input, scale, shift, pass.Statistics, pass.Output, rectified));
     }
 
     public override void Backward(in Pass pass, View outputGradient, View? inputGradient, View weightsGradient)
-        => pass.Device.BatchNormBackward(
+        => pass.Device.Run(new BatchNormBackward(
             channels,
             pass.Input,
             pass.Output,
@@ -45,7 +45,7 @@ internal sealed class BatchNormLayer(string name, int positions, int channels, b
             inputGradient,
             Scale(weightsGradient),
             Shift(weightsGradient),
-            rectified);
+            rectified));
 
     /// <remarks>The running variance is the unbiased one, as in torch: the batch's, times n / (n - 1) for its n values a channel. A
     /// single value has no unbiased variance; its biased one, 0, is taken.</remarks>

@@ -71,11 +71,11 @@ internal sealed class MaxPoolLayer(PoolShape shape) : Layer
 
     public override int OutputLength => shape.OutputLength;
 
-    public override void Forward(in Pass pass) => pass.Device.MaxPoolForward(shape, pass.Samples, pass.Input, pass.Output);
+    public override void Forward(in Pass pass) => pass.Device.Run(new MaxPoolForward(shape, pass.Samples, pass.Input, pass.Output));
 
     public override void Backward(in Pass pass, View outputGradient, View? inputGradient, View weightsGradient)
     {
-        if (inputGradient is { } wanted) pass.Device.MaxPoolBackward(shape, pass.Samples, pass.Input, pass.Output, outputGradient, wanted);
+        if (inputGradient is { } wanted) pass.Device.Run(new MaxPoolBackward(shape, pass.Samples, pass.Input, pass.Output, outputGradient, wanted));
     }
 }
 

@@ -154,7 +154,7 @@ public sealed class Network : IDisposable
         View statistics = payload.Slice(ParameterCount, StatisticsCount);
         int samples = Forward(state, statistics, images, labels.Length, isTraining: true);
         View gradient = payload.Slice(0, ParameterCount);
-        _device.SoftmaxCrossEntropy(Output(_nodes.Count - 1, samples), labels, Classes, Slot(plan.Steps[^1].Output, samples, Classes), payload.Slice(PayloadLength - 1, 1));
+        _device.Run(new SoftmaxCrossEntropy(Output(_nodes.Count - 1, samples), labels, Classes, Slot(plan.Steps[^1].Output, samples, Classes), payload.Slice(PayloadLength - 1, 1)));
         for (int i = _nodes.Count - 1; i >= 0; i--)
         {
             Layer layer = _nodes[i].Layer;

@@ -81,8 +81,8 @@ internal sealed class KernelBenchmarks : IDisposable
         DeviceBuffer scale = Random(channels), shift = Random(channels), statistics = Random(2 * channels);
         View x = a.All.Slice(0, Batch * positions * channels), y = b.All.Slice(0, x.Length), dy = c.All.Slice(0, x.Length);
         DeviceBuffer average = Zeros(Batch * channels), scaleGradient = Zeros(channels), shiftGradient = Zeros(channels);
-        yield return Moving("batch-norm", 2, x.Length, () => _device.BatchNormForward(channels, x, scale.All, shift.All, statistics.All, y, rectified: true));
-        yield return Moving("batch-norm backward", 4, x.Length, () => _device.BatchNormBackward(channels, x, y, dy, scale.All, statistics.All, dy, scaleGradient.All, shiftGradient.All, rectified: true));
+        yield return Moving("batch-norm", 2, x.Length, () => _device.Run(new BatchNormForward(channels, x, scale.All, shift.All, statistics.All, y, Rectified: true)));
+        yield return Moving("batch-norm backward", 4, x.Length, () => _device.Run(new BatchNormBackward(channels, x, y, dy, scale.All, statistics.All, dy, scaleGradient.All, shiftGradient.All, Rectified: true)));
         yield return Moving("average pool", 1, x.Length, () => _device.Run(new AveragePoolForward(Batch, positions, channels, x, average.All)));
         yield return Moving("average pool backward", 1, x.Length, () => _device.Run(new AveragePoolBackward(Batch, positions, channels, average.All, y)));
 
@@ -90,13 +90,13 @@ internal sealed class KernelBenchmarks : IDisposable
         int samples = 4 * Batch;
         DeviceBuffer image = Random(samples * pool.InputLength), pooled = Random(samples * pool.OutputLength), back = Zeros(samples * pool.InputLength);
         double poolBytes = sizeof(float) * ((double)image.Length + pooled.Length);
-        yield return new KernelCase("max pool", 0, poolBytes, () => _device.MaxPoolForward(pool, samples, image.All, pooled.All));
-        yield return new KernelCase("max pool backward", 0, (2 * poolBytes) + (sizeof(float) * (double)pooled.Length), () => _device.MaxPoolBackward(pool, samples, image.All, pooled.All, pooled.All, back.All));
+        yield return new KernelCase("max pool", 0, poolBytes, () => _device.Run(new MaxPoolForward(pool, samples, image.All, pooled.All)));
+        yield return new KernelCase("max pool backward", 0, (2 * poolBytes) + (sizeof(float) * (double)pooled.Length), () => _device.Run(new MaxPoolBackward(pool, samples, image.All, pooled.All, pooled.All, back.All)));
 
         const int classes = 10;
         int[] labels = [.. Enumerable.Range(0, 4 * Batch).Select(i => i % classes)];
         DeviceBuffer logits = Random(labels.Length * classes), slope = Zeros(labels.Length * classes), loss = Zeros(1);
-        yield return new KernelCase("softmax cross-entropy", 0, 2.0 * sizeof(float) * logits.Length, () => _device.SoftmaxCrossEntropy(logits.All, labels, classes, slope.All, loss.All));
+        yield return new KernelCase("softmax cross-entropy", 0, 2.0 * sizeof(float) * logits.Length, () => _device.Run(new SoftmaxCrossEntropy(logits.All, labels, classes, slope.All, loss.All)));
     }
 
     private IEnumerable<KernelCase> Passes()

@@ -1,13 +1,34 @@
 using Detox.Gpu;
 using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
+using Detox.Gpu.Devices.Ilgpu;
+using NUnit.Framework;
 
 namespace Detox.Tests.Kernels;
+
+/// <summary>How a device is opened for tests.</summary>
+/// <param name="Name">A fixture's argument.</param>
+/// <param name="IsSlow">It only acts as a GPU: for tiny shapes.</param>
+public sealed record DeviceForm(string Name, bool IsSlow, Func<Device> Open);
 
 /// <summary>The devices that every op is tested on: each vector width, one thread and several.</summary>
 internal static class TestDevices
 {
     public static IEnumerable<(int Lanes, int Threads)> All => [(16, 1), (8, 1), (8, 3), (4, 2), (1, 1)];
+
+    /// <summary>These and every kind of GPU, as a fixture's argument.</summary>
+    public static IEnumerable<TestFixtureData> Fixtures()
+    {
+        foreach ((int Lanes, int Threads) form in All) yield return Fixture(new($"Cpu, {form.Lanes} lanes, {form.Threads} threads", IsSlow: false, () => Create(form)));
+        foreach (IlgpuKind kind in (IlgpuKind[])[IlgpuKind.OpenCl, IlgpuKind.Simulator, IlgpuKind.Cuda])
+        {
+            yield return Fixture(new(kind.ToString(), kind == IlgpuKind.Simulator, () =>
+            {
+                OpenCl.Require(kind);
+                return IlgpuDevice.Open(kind, count => 0);
+            }));
+        }
+    }
 
     public static CpuDevice Create((int Lanes, int Threads) form) => new(form.Threads) { NetworkLanes = form.Lanes };
 
@@ -18,6 +39,8 @@ internal static class TestDevices
         foreach (ref float value in values.AsSpan()) value = random.NextFloat(low, high);
         return values;
     }
+
+    private static TestFixtureData Fixture(DeviceForm form) => new TestFixtureData(form).SetArgDisplayNames(form.Name);
 
     public static DeviceBuffer Upload(this Device device, ReadOnlySpan<float> values)
     {

@@ -1,5 +1,3 @@
-using Detox.Gpu.Devices;
-using Detox.Gpu.Devices.Cpu;
 using Detox.Gpu.Kernels;
 using NUnit.Framework;
 using static Detox.Tests.Comparisons;
@@ -8,69 +6,12 @@ namespace Detox.Tests.Kernels;
 
 public sealed class ElementwiseTests
 {
-    private static readonly PoolShape[] _pools = [new(24, 24, 20, 2), new(8, 8, 50, 2), new(5, 7, 3, 2), new(9, 9, 17, 3), new(4, 4, 1, 1)];
-    private static IEnumerable<(int Lanes, int Threads)> Devices => TestDevices.All;
-
-    [Test]
-    public void ReluEqualsTheReference([ValueSource(nameof(Devices))] (int Lanes, int Threads) form, [Values(0, 1, 7, 8, 33, 16_384, 40_001)] int length)
-    {
-        float[] values = TestDevices.Random(length, 1), gradient = TestDevices.Random(length, 2);
-        if (length > 4) (values[0], values[1], values[2], values[3]) = (float.NaN, -0f, 0f, float.PositiveInfinity);
-        using CpuDevice device = TestDevices.Create(form);
-        using DeviceBuffer y = device.Upload(values), dy = device.Upload(gradient);
-        device.Run(new ReluForward(y.All));
-        ReluForward.Reference(values);
-        BitEqual(values, device.Download(y), "forward");
-        device.Run(new ReluBackward(y.All, dy.All));
-        ReluBackward.Reference(values, gradient);
-        BitEqual(gradient, device.Download(dy), "backward");
-    }
-
-    [Test]
-    public void MaxPoolEqualsTheReference([ValueSource(nameof(Devices))] (int Lanes, int Threads) form, [ValueSource(nameof(_pools))] PoolShape shape, [Values(1, 3)] int samples)
-    {
-        // Few different values, so that windows hold equal maxima.
-        float[] input = [.. TestDevices.Random(samples * shape.InputLength, 3, 0, 4).Select(MathF.Floor)];
-        float[] output = new float[samples * shape.OutputLength], gradient = TestDevices.Random(output.Length, 4), back = new float[input.Length];
-        MaxPool.ForwardReference(shape, samples, input, output);
-        MaxPool.BackwardReference(shape, samples, input, output, gradient, back);
-        using CpuDevice device = TestDevices.Create(form);
-        using DeviceBuffer x = device.Upload(input), y = device.Allocate(output.Length), dy = device.Upload(gradient), dx = device.Upload(TestDevices.Random(input.Length, 5));
-        device.MaxPoolForward(shape, samples, x.All, y.All);
-        BitEqual(output, device.Download(y), "forward");
-        device.MaxPoolBackward(shape, samples, x.All, y.All, dy.All, dx.All);
-        BitEqual(back, device.Download(dx), "backward");
-    }
-
     [Test]
     public void TheFirstOfEqualMaximaGetsTheGradient()
     {
         float[] input = [1, 2, 2, 2], back = new float[4];
-        MaxPool.BackwardReference(new PoolShape(2, 2, 1, 2), 1, input, [2], [5], back);
+        MaxPoolBackward.Reference(new PoolShape(2, 2, 1, 2), 1, input, [2], [5], back);
         BitEqual([0, 5, 0, 0], back, "gradient");
-    }
-
-    [Test]
-    public void SgdEqualsTheReference([ValueSource(nameof(Devices))] (int Lanes, int Threads) form, [Values(0, 1, 9, 32_771)] int length)
-    {
-        float[] weights = TestDevices.Random(length, 6), velocity = TestDevices.Random(length, 7), gradient = TestDevices.Random(length, 8);
-        using CpuDevice device = TestDevices.Create(form);
-        using DeviceBuffer w = device.Upload(weights), v = device.Upload(velocity), g = device.Upload(gradient);
-        device.Run(new SgdStep(w.All, v.All, g.All, 0.1f, 0.9f, 5e-4f));
-        SgdStep.Reference(weights, velocity, gradient, 0.1f, 0.9f, 5e-4f);
-        BitEqual(weights, device.Download(w), "weights");
-        BitEqual(velocity, device.Download(v), "velocity");
-    }
-
-    [Test]
-    public void FmaChainsEqualTheReference([ValueSource(nameof(Devices))] (int Lanes, int Threads) form, [Values(0, 32, 192, 1024)] int length)
-    {
-        float[] values = TestDevices.Random(length, 9);
-        using CpuDevice device = TestDevices.Create(form);
-        using DeviceBuffer x = device.Upload(values);
-        device.Run(new FmaChains(x.All, 5));
-        FmaChains.Reference(values, 5);
-        BitEqual(values, device.Download(x), "values");
     }
 
     [Test]

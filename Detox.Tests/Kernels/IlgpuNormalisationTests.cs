@@ -30,13 +30,6 @@ public sealed class IlgpuNormalisationTests(IlgpuKind kind)
     [OneTimeTearDown]
     public void Close() => _device?.Dispose();
 
-    [Test]
-    public void BatchNormEqualsTheReference([Values] bool rectified)
-    {
-        foreach ((int rows, int channels) in NormalisationTests.Batches.Take(IsSlow ? 4 : NormalisationTests.Batches.Length))
-            NormalisationTests.BatchNormEqualsTheReference(_device, rows, channels, rectified);
-    }
-
     /// <summary>Square roots and quotients of many variances: one row a channel, so that the output's gradient is what is left of them.</summary>
     [Test]
     public void SquareRootsAreRoundedToTheNearest()
@@ -45,30 +38,11 @@ public sealed class IlgpuNormalisationTests(IlgpuKind kind)
         float[] variances = TestDevices.Random(channels, 1);
         for (int i = 0; i < channels; i++) variances[i] = MathF.Abs(variances[i]) * MathF.Pow(10, (i % 60) - 30);
         float[] statistics = [.. new float[channels], .. variances], ones = [.. Enumerable.Repeat(1f, channels)], zeros = new float[channels], expected = new float[channels];
-        BatchNorm.EvaluateReference(channels, ones, ones, zeros, statistics, expected, false);
+        BatchNormEvaluate.Reference(channels, ones, ones, zeros, statistics, expected, false);
         for (int i = 0; i < channels; i++) BitEqual([1 / MathF.Sqrt(variances[i] + BatchNorm.Epsilon)], [expected[i]], $"1 / sqrt({variances[i]:R} + epsilon)");
         using DeviceBuffer one = _device.Upload(ones), zero = _device.Upload(zeros), given = _device.Upload(statistics), output = _device.Allocate(channels);
-        _device.BatchNormEvaluate(channels, one.All, one.All, zero.All, given.All, output.All, false);
+        _device.Run(new BatchNormEvaluate(channels, one.All, one.All, zero.All, given.All, output.All, false));
         BitEqual(expected, _device.Download(output), "1 / sqrt(variance + epsilon)");
-    }
-
-    [Test]
-    public void MovingAverageEqualsTheReference()
-    {
-        foreach (int length in (int[])[0, 1, 9, 130]) NormalisationTests.MovingAverageEqualsTheReference(_device, length);
-    }
-
-    [Test]
-    public void AveragePoolEqualsTheReference()
-    {
-        foreach ((int samples, int positions, int channels) in ((int, int, int)[])[(1, 1, 1), (3, 5, 17), (2, 16, 64), (0, 4, 8)])
-            NormalisationTests.AveragePoolEqualsTheReference(_device, samples, positions, channels);
-    }
-
-    [Test]
-    public void AdditionEqualsTheReference([Values] bool rectified)
-    {
-        foreach (int length in (int[])[0, 1, 7, 257]) NormalisationTests.AdditionEqualsTheReference(_device, length, rectified);
     }
 
     [TestCase("resnet18", 8, 2)]

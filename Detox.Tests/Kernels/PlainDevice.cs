@@ -22,44 +22,6 @@ internal sealed class PlainDevice : Device
 
     public override void Copy(View from, View to) => Floats(from).CopyTo(Floats(to));
 
-    public override void MaxPoolForward(in Reference.PoolShape shape, int samples, View input, View output)
-        => Reference.MaxPool.ForwardReference(shape, samples, Floats(input), Floats(output));
-
-    public override void MaxPoolBackward(in Reference.PoolShape shape, int samples, View input, View output, View outputGradient, View inputGradient)
-        => Reference.MaxPool.BackwardReference(shape, samples, Floats(input), Floats(output), Floats(outputGradient), Floats(inputGradient));
-
-    public override void SoftmaxCrossEntropy(View logits, ReadOnlySpan<int> labels, int classes, View gradient, View loss)
-        => Floats(loss)[0] = Reference.SoftmaxCrossEntropy.Reference(Floats(logits), labels, classes, Floats(gradient));
-
-    public override void BatchNormForward(int channels, View input, View scale, View shift, View statistics, View output, bool rectified)
-        => Reference.BatchNorm.ForwardReference(channels, Floats(input), Floats(scale), Floats(shift), Floats(statistics), Floats(output), rectified);
-
-    public override void BatchNormEvaluate(int channels, View input, View scale, View shift, View statistics, View output, bool rectified)
-        => Reference.BatchNorm.EvaluateReference(channels, Floats(input), Floats(scale), Floats(shift), Floats(statistics), Floats(output), rectified);
-
-    public override void BatchNormBackward(
-        int channels,
-        View input,
-        View output,
-        View outputGradient,
-        View scale,
-        View statistics,
-        View? inputGradient,
-        View scaleGradient,
-        View shiftGradient,
-        bool rectified)
-        => Reference.BatchNorm.BackwardReference(
-            channels,
-            Floats(input),
-            Floats(output),
-            Floats(outputGradient),
-            Floats(scale),
-            Floats(statistics),
-            Floats(inputGradient),
-            Floats(scaleGradient),
-            Floats(shiftGradient),
-            rectified);
-
     public override void PairwiseSquaredDistances(Rows rows, Span<double> distances)
         => Reference.PairwiseSquaredDistances.Reference(Floats(rows.Memory), rows.Offsets, (int)rows.Width, distances);
 

@@ -73,10 +73,10 @@ public sealed class NetworkTests
         float[] a1 = new float[samples * c1.OutputLength], b1 = new float[samples * p1.OutputLength], a2 = new float[samples * c2.OutputLength];
         float[] b2 = new float[samples * p2.OutputLength], a3 = new float[samples * 500], a4 = new float[samples * 10];
         ConvolutionForward.Reference(c1, samples, images, Of("conv1.weight"), Of("conv1.bias"), a1);
-        MaxPool.ForwardReference(p1, samples, a1, b1);
+        MaxPoolForward.Reference(p1, samples, a1, b1);
         ReluForward.Reference(b1);
         ConvolutionForward.Reference(c2, samples, b1, Of("conv2.weight"), Of("conv2.bias"), a2);
-        MaxPool.ForwardReference(p2, samples, a2, b2);
+        MaxPoolForward.Reference(p2, samples, a2, b2);
         ReluForward.Reference(b2);
         ConvolutionForward.Reference(f1, samples, b2, Of("fc1.weight"), Of("fc1.bias"), a3);
         ReluForward.Reference(a3);
@@ -97,11 +97,11 @@ public sealed class NetworkTests
         ConvolutionBackwardWeights.Reference(f1, samples, b2, d3, To("fc1.weight"), To("fc1.bias"));
         ConvolutionBackwardInput.Reference(f1, samples, d3, Of("fc1.weight"), e2);
         ReluBackward.Reference(b2, e2);
-        MaxPool.BackwardReference(p2, samples, a2, b2, e2, d2);
+        MaxPoolBackward.Reference(p2, samples, a2, b2, e2, d2);
         ConvolutionBackwardWeights.Reference(c2, samples, b1, d2, To("conv2.weight"), To("conv2.bias"));
         ConvolutionBackwardInput.Reference(c2, samples, d2, Of("conv2.weight"), e1);
         ReluBackward.Reference(b1, e1);
-        MaxPool.BackwardReference(p1, samples, a1, b1, e1, d1);
+        MaxPoolBackward.Reference(p1, samples, a1, b1, e1, d1);
         ConvolutionBackwardWeights.Reference(c1, samples, images, d1, To("conv1.weight"), To("conv1.bias"));
 
         using DeviceBuffer weights = device.Upload(w), payload = device.Allocate(expected.Length);

@@ -48,8 +48,7 @@ public readonly unsafe record struct Addition(View Left, View Right, View Output
         public void Run(long i)
         {
             float sum = Portable.Add(left[i], right[i]);
-            if (rectified != 0 & Portable.Less(sum, 0)) sum = 0;
-            output[i] = sum;
+            output[i] = rectified != 0 & Portable.Less(sum, 0) ? 0 : sum;
         }
     }
 }

@@ -1,65 +1,36 @@
+using System.Runtime.CompilerServices;
+
 namespace Detox.Gpu.Kernels;
 
-/// <summary>The form of a pooling: windows side by side; rows and columns that fill no window are left out.</summary>
-public readonly record struct PoolShape(int Height, int Width, int Channels, int Window)
+/// <summary>What the largest values of windows and their gradients have in common.</summary>
+internal static unsafe class MaxPool
 {
-    public int OutputHeight => Height / Window;
-
-    public int OutputWidth => Width / Window;
-
-    public int InputLength => Height * Width * Channels;
-
-    public int OutputLength => OutputHeight * OutputWidth * Channels;
-}
-
-/// <summary>The largest value of each window, channel by channel.</summary>
-/// <remarks>input: samples x height x width x channels. Forward: the first value of the window, row by row, and then every one that is
-/// larger; so a NaN stays only where it comes first. Backward: the gradient goes to the first value that is not below the
-/// output, every other input gets +0. Portable.</remarks>
-internal static partial class MaxPool
-{
-    public static void ForwardReference(in PoolShape shape, int samples, ReadOnlySpan<float> input, Span<float> output)
+    /// <summary>The first input of an output's window.</summary>
+    public static long Corner(in PoolShape shape, long at)
     {
-        for (int at = 0; at < samples * shape.OutputLength; at++)
-        {
-            float best = input[Index(shape, at, 0)];
-            for (int tap = 1; tap < shape.Window * shape.Window; tap++)
-            {
-                float x = input[Index(shape, at, tap)];
-                best = best < x ? x : best;
-            }
-
-            output[at] = best;
-        }
+        long pixel = at / shape.Channels, line = pixel / shape.OutputWidth;
+        return Corner(shape, line / shape.OutputHeight, (int)(line % shape.OutputHeight), (int)(pixel % shape.OutputWidth), (int)(at % shape.Channels));
     }
 
-    public static void BackwardReference(
-        in PoolShape shape,
-        int samples,
-        ReadOnlySpan<float> input,
-        ReadOnlySpan<float> output,
-        ReadOnlySpan<float> outputGradient,
-        Span<float> inputGradient)
+    /// <summary>The first input of the window in a row and column of windows of a sample.</summary>
+    public static long Corner(in PoolShape shape, long sample, int row, int column, int channel)
+        => (((((sample * shape.Height) + (row * shape.Window)) * shape.Width) + (column * shape.Window)) * shape.Channels) + channel;
+
+    /// <summary>Where an input of a window lies behind the first one; they are counted row by row.</summary>
+    public static int Tap(in PoolShape shape, int tap) => ((tap / shape.Window * shape.Width) + (tap % shape.Window)) * shape.Channels;
+
+    public static void Taps(in PoolShape shape, int* taps)
     {
-        inputGradient[..(samples * shape.InputLength)].Clear();
-        for (int at = 0; at < samples * shape.OutputLength; at++)
-        {
-            for (int tap = 0; tap < shape.Window * shape.Window; tap++)
-            {
-                int index = Index(shape, at, tap);
-                if (input[index] < output[at]) continue;
-                inputGradient[index] = outputGradient[at];
-                break;
-            }
-        }
+        for (int tap = 0; tap < shape.Window * shape.Window; tap++) taps[tap] = Tap(shape, tap);
     }
 
-    /// <summary>The input that a tap of an output's window reads.</summary>
-    private static int Index(in PoolShape shape, int at, int tap)
+    /// <summary>The next vector of channels: the last one overlaps the one before it, whose results it finds again.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Next<TLanes, V>(int channel, int channels)
+        where TLanes : struct, ILanes<V>
+        where V : unmanaged
     {
-        int channel = at % shape.Channels, pixel = at / shape.Channels;
-        int x = pixel % shape.OutputWidth, y = pixel / shape.OutputWidth % shape.OutputHeight, sample = pixel / shape.OutputWidth / shape.OutputHeight;
-        int row = (y * shape.Window) + (tap / shape.Window), column = (x * shape.Window) + (tap % shape.Window);
-        return (((((sample * shape.Height) + row) * shape.Width) + column) * shape.Channels) + channel;
+        int next = channel + TLanes.Count;
+        return next >= channels ? channels : Math.Min(next, channels - TLanes.Count);
     }
 }

@@ -3,7 +3,8 @@ using ILGPU;
 namespace Detox.Gpu.Kernels;
 
 /// <summary>exp and log from correctly rounded operations alone, so that they are the same bits everywhere, in kernels too.</summary>
-/// <remarks>Both stay within 2 units in the last place of the exact value over the ranges that they state.</remarks>
+/// <remarks>Both stay within 2 units in the last place of the exact value over the ranges that they state. Special cases are chosen at the
+/// end: ILGPU takes the result of a <see cref="Portable"/> operation for the same in a whole group, and a branch by it for uniform.</remarks>
 internal static class PortableMath
 {
     private const float Log2E = 1.44269504f;
@@ -18,9 +19,6 @@ internal static class PortableMath
     /// <summary>e^x; 0 below -87.3, where the result would be subnormal; +inf above 88.7; NaN for NaN.</summary>
     public static float Exp(float x)
     {
-        if (Portable.IsNaN(x)) return x;
-        if (x < -87.3f) return 0;
-        if (x > 88.7f) return float.PositiveInfinity;
         float shifted = Portable.Add(Portable.Multiply(x, Log2E), Rounder);
         float n = shifted - Rounder;
         float r = Portable.Fma(-n, Ln2Low, Portable.Fma(-n, Ln2High, x));
@@ -37,15 +35,15 @@ internal static class PortableMath
 
         // 2^n in two factors: n may be 128, whose power is no float.
         int exponent = (int)n, half = exponent >> 1;
-        return Portable.Multiply(Portable.Multiply(p, Power(half)), Power(exponent - half));
+        float power = Portable.Multiply(Portable.Multiply(p, Power(half)), Power(exponent - half));
+        power = Portable.Less(x, -87.3f) ? 0 : power;
+        power = Portable.Less(88.7f, x) ? float.PositiveInfinity : power;
+        return Portable.IsNaN(x) ? x : power;
     }
 
     /// <summary>The natural logarithm of a positive normal float; NaN for NaN and for what is negative; -inf for 0 and for subnormal floats.</summary>
     public static float Log(float x)
     {
-        if (Portable.IsNaN(x) || x < 0) return float.NaN;
-        if (x < 1.17549435e-38f) return float.NegativeInfinity;
-        if (float.IsPositiveInfinity(x)) return x;
         int bits = (int)Interop.FloatAsInt(x);
 
         // x = 2^n * m with m in [sqrt(1/2), sqrt(2)); then log m = 2 atanh(s), s = (m - 1) / (m + 1).
@@ -64,7 +62,10 @@ internal static class PortableMath
         float low = Portable.Multiply(s, Portable.Fma(-z, p, f));
         float exponent = n;
         low = Portable.Fma(exponent, Ln2Low, -low);
-        return Portable.Fma(exponent, Ln2High, f + low);
+        float log = Portable.Fma(exponent, Ln2High, f + low);
+        log = Portable.Less(x, 1.17549435e-38f) ? float.NegativeInfinity : log;
+        log = Portable.IsFinite(x) ? log : x;
+        return Portable.IsNaN(x) | Portable.Less(x, 0) ? float.NaN : log;
     }
 
     private static float Power(int exponent) => Interop.IntAsFloat((uint)((exponent + 127) << 23));
