@@ -1,6 +1,5 @@
 using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
-using Detox.Gpu.Digests;
 using Reference = Detox.Gpu.Kernels;
 
 namespace Detox.Tests.Kernels;
@@ -72,21 +71,6 @@ internal sealed class PlainDevice : Device
             Floats(scaleGradient),
             Floats(shiftGradient),
             rectified);
-
-    public override void PairwiseSquaredDistances(Rows rows, Span<double> distances)
-        => Reference.PairwiseSquaredDistances.Reference(Floats(rows.Memory), rows.Offsets, (int)rows.Width, distances);
-
-    public override void WeightedSum(Rows rows, ReadOnlySpan<float> weights, float divisor, View output)
-        => Reference.WeightedSum.Reference(Floats(rows.Memory), rows.Offsets, weights, divisor, Floats(output));
-
-    public override void CoordinateMedian(Rows rows, View output) => Reference.CoordinateMedian.Reference(Floats(rows.Memory), rows.Offsets, Floats(output));
-
-    public override void MeanAroundMedian(Rows rows, int keep, View output)
-        => Reference.MeanAroundMedian.Reference(Floats(rows.Memory), rows.Offsets, keep, Floats(output));
-
-    public override void SignMajority(Rows rows, View output) => Reference.SignMajority.Reference(Floats(rows.Memory), rows.Offsets, Floats(output));
-
-    public override bool LeafDigests(BallotKind kind, View vector, Span<byte> leaves) => Reference.LeafDigests.Reference(kind, Floats(vector), leaves);
 
     public override long AllocatedBytes => 0;
 

@@ -1,3 +1,6 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
 namespace Detox.Gpu.Devices.Cpu;
 
 public sealed unsafe partial class CpuDevice
@@ -19,4 +22,14 @@ public sealed unsafe partial class CpuDevice
 
     private static ArgumentException LengthMismatch(long found, long expected)
         => new($"A view of {found} floats where {expected} are expected.");
+
+    private static void Grow<T>(ref T[] scratch, long length)
+    {
+        if (scratch.Length < length) scratch = GC.AllocateUninitializedArray<T>(checked((int)length), pinned: true);
+    }
+
+    // Only for pinned arrays.
+    private static T* Address<T>(T[] pinned)
+        where T : unmanaged
+        => (T*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(pinned));
 }
