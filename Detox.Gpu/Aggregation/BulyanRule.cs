@@ -1,11 +1,12 @@
 using Detox.Gpu.Devices;
+using Detox.Gpu.Kernels;
 
 namespace Detox.Gpu.Aggregation;
 
 /// <summary>Bulyan over Krum: theta = n-2f rows by repeated Krum, then per coordinate the mean of the theta-2f nearest the median.</summary>
 /// <remarks>Each time Krum's best row is taken and removed. With m rows left a score counts the m-f-2 nearest others, at
 /// least one as long as there is one: the last few choices are made among fewer rows than Krum itself would accept.
-/// See <see cref="Kernels.MeanAroundMedian"/> for the second part. Source: El Mhamdi, Guerraoui, Rouault 2018, "The hidden
+/// See <see cref="MeanAroundMedian"/> for the second part. Source: El Mhamdi, Guerraoui, Rouault 2018, "The hidden
 /// vulnerability of distributed learning in Byzantium".</remarks>
 public sealed class BulyanRule(int f) : AggregationRule
 {
@@ -32,6 +33,6 @@ public sealed class BulyanRule(int f) : AggregationRule
             selected[i] = rows.Offsets[best];
         }
 
-        device.MeanAroundMedian(new Rows(rows.Memory, selected, rows.Width), theta - (2 * f), output);
+        device.Run(new MeanAroundMedian(new Rows(rows.Memory, selected, rows.Width), theta - (2 * f), output));
     }
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Detox.Gpu.Devices;
+using Detox.Gpu.Kernels;
 
 namespace Detox.Gpu.Aggregation;
 
@@ -36,7 +37,7 @@ public sealed class GeometricMedianRule(int iterations, double tolerance) : Aggr
         int n = rows.Count;
         Span<double> distances = Scratch(ref _distances, n * n);
         Span<double> weights = Scratch(ref _weights, n);
-        device.PairwiseSquaredDistances(rows, distances);
+        device.Run(new PairwiseSquaredDistances(rows, distances));
         (int centre, double squaredRadius) = Centre(n, distances);
         double farthest = squaredRadius * FarthestRadii * FarthestRadii;
         int near = 0;
@@ -58,14 +59,14 @@ public sealed class GeometricMedianRule(int iterations, double tolerance) : Aggr
         if (near == 0)
         {
             rounded.Fill(1);
-            device.WeightedSum(rows, rounded, n, output);
+            device.Run(new WeightedSum(rows, rounded, n, output));
             return;
         }
 
         for (int i = 0; i < n; i++) weights[i] /= near;
         Iterate(distances, weights, SmoothingRadii * Math.Sqrt(squaredRadius));
         for (int i = 0; i < n; i++) rounded[i] = (float)weights[i];
-        device.WeightedSum(rows, rounded, 1, output);
+        device.Run(new WeightedSum(rows, rounded, 1, output));
     }
 
     /// <summary>The row nearest to a majority of the rows, itself included, and the squared distance that reaches so many.</summary>

@@ -1,4 +1,5 @@
 using Detox.Gpu.Devices;
+using Detox.Gpu.Kernels;
 
 namespace Detox.Gpu.Aggregation;
 
@@ -30,7 +31,7 @@ internal sealed class KrumScores
 
         _taken.AsSpan(0, _n).Clear();
         _removed.AsSpan(0, _n).Clear();
-        device.PairwiseSquaredDistances(rows, _distances.AsSpan(0, _n * _n));
+        device.Run(new PairwiseSquaredDistances(rows, _distances.AsSpan(0, _n * _n)));
         for (int i = 0; i < _n; i++)
         {
             // The row itself goes to the end, behind infinite distances too: it is not its own neighbour.

@@ -1,4 +1,5 @@
 using Detox.Gpu.Devices;
+using Detox.Gpu.Kernels;
 
 namespace Detox.Gpu.Aggregation;
 
@@ -21,6 +22,6 @@ public sealed class MeanRule : AggregationRule
 
         Span<float> weights = Scratch(ref _weights, rows.Count);
         weights.Fill(1);
-        device.WeightedSum(rows, weights, rows.Count, output);
+        device.Run(new WeightedSum(rows, weights, rows.Count, output));
     }
 }

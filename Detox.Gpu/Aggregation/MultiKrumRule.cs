@@ -1,4 +1,5 @@
 using Detox.Gpu.Devices;
+using Detox.Gpu.Kernels;
 
 namespace Detox.Gpu.Aggregation;
 
@@ -34,6 +35,6 @@ public sealed class MultiKrumRule(int f, int select) : AggregationRule
             weights[best] = 1;
         }
 
-        device.WeightedSum(rows, weights, selected, output);
+        device.Run(new WeightedSum(rows, weights, selected, output));
     }
 }

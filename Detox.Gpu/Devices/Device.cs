@@ -3,7 +3,7 @@ namespace Detox.Gpu.Devices;
 /// <summary>A device that computes: memory, and <see cref="Run"/>.</summary>
 /// <remarks>Every op writes the same bits on every device: those of its <see cref="IOp.Reference"/>. A device belongs to one thread
 /// at a time. Ops run in the order of the calls; a read waits for them.</remarks>
-public abstract partial class Device : IDisposable
+public abstract class Device : IDisposable
 {
     /// <summary>What a person calls it: "cpu (AVX2, 2 threads)".</summary>
     public abstract string Name { get; }

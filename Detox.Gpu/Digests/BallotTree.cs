@@ -52,7 +52,9 @@ public sealed class BallotTree
     {
         if (vector.Length != Length)
             throw new ArgumentException($"A vector of {vector.Length} floats where ballots are of {Length}.", nameof(vector));
-        return _device.LeafDigests(Kind, vector, _leaves) ? RootOf(_leaves) : Ballot.Invalid;
+        bool isFinite = false;
+        _device.Run(new LeafDigests(Kind, vector, _leaves, ref isFinite));
+        return isFinite ? RootOf(_leaves) : Ballot.Invalid;
     }
 
     /// <summary>The digest of one leaf's floats as they lie in memory.</summary>

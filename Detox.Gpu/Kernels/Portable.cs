@@ -32,6 +32,9 @@ internal static class Portable
 
     public static bool IsNaN(float value) => ((int)Interop.FloatAsInt(value) & int.MaxValue) > 0x7F800000;
 
+    /// <summary>+0 or -0.</summary>
+    public static bool IsZero(float value) => ((int)Interop.FloatAsInt(value) & int.MaxValue) == 0;
+
     /// <summary>a &lt; b, which is false for a NaN: said by bits, since compilers for GPUs turn conditions round without
     /// regard to NaN.</summary>
     public static bool Less(float a, float b) => !IsNaN(a) & !IsNaN(b) & (a < b);

@@ -107,11 +107,11 @@ internal sealed class KernelBenchmarks : IDisposable
         double[] distances = new double[RowCount * RowCount];
         Rows Rows() => new(memory.All, offsets, Width);
         double pairs = RowCount * (RowCount - 1) / 2;
-        yield return Moving($"weighted sum, n={RowCount}", RowCount + 1, Width, () => _device.WeightedSum(Rows(), weights, RowCount, output.All));
-        yield return Moving($"median, n={RowCount}", RowCount + 1, Width, () => _device.CoordinateMedian(Rows(), output.All));
-        yield return Moving($"mean around median, n={RowCount}", RowCount + 1, Width, () => _device.MeanAroundMedian(Rows(), RowCount / 2, output.All));
-        yield return Moving($"sign majority, n={RowCount}", RowCount + 1, Width, () => _device.SignMajority(Rows(), output.All));
-        yield return new KernelCase($"distances, n={RowCount}", 3 * pairs * Width, (double)RowCount * Width * sizeof(float), () => _device.PairwiseSquaredDistances(Rows(), distances));
+        yield return Moving($"weighted sum, n={RowCount}", RowCount + 1, Width, () => _device.Run(new WeightedSum(Rows(), weights, RowCount, output.All)));
+        yield return Moving($"median, n={RowCount}", RowCount + 1, Width, () => _device.Run(new CoordinateMedian(Rows(), output.All)));
+        yield return Moving($"mean around median, n={RowCount}", RowCount + 1, Width, () => _device.Run(new MeanAroundMedian(Rows(), RowCount / 2, output.All)));
+        yield return Moving($"sign majority, n={RowCount}", RowCount + 1, Width, () => _device.Run(new SignMajority(Rows(), output.All)));
+        yield return new KernelCase($"distances, n={RowCount}", 3 * pairs * Width, (double)RowCount * Width * sizeof(float), () => _device.Run(new PairwiseSquaredDistances(Rows(), distances)));
     }
 
     private IEnumerable<KernelCase> Ballots()
@@ -120,7 +120,8 @@ internal sealed class KernelBenchmarks : IDisposable
         foreach (BallotKind kind in Enum.GetValues<BallotKind>())
         {
             byte[] leaves = new byte[new BallotTree(_device, kind, Width).Leaves.Length];
-            yield return Moving($"leaves, {kind.ToString().ToLowerInvariant()}", 1, Width, () => _device.LeafDigests(kind, vector.All, leaves));
+            bool isFinite = false;
+            yield return Moving($"leaves, {kind.ToString().ToLowerInvariant()}", 1, Width, () => _device.Run(new LeafDigests(kind, vector.All, leaves, ref isFinite)));
         }
     }
 

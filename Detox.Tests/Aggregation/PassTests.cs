@@ -16,7 +16,7 @@ public sealed class PassTests(int lanes, int threads)
     private static readonly int[] Counts = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 45, 49];
     private static readonly int[] Widths = [1, 2, 7, 8, 15, 16, 17, 31, 32, 33, 63, 65, 100, 129];
 
-    private readonly CpuDevice _device = new(threads) { PassLanes = lanes };
+    private readonly CpuDevice _device = new(threads) { Lanes = lanes };
 
     [OneTimeTearDown]
     public void TearDown() => _device.Dispose();
@@ -28,7 +28,7 @@ public sealed class PassTests(int lanes, int threads)
         {
             int n = offsets.Length;
             double[] found = new double[n * n], expected = new double[n * n];
-            _device.PairwiseSquaredDistances(new Rows(rows.Memory, offsets, rows.Width), found);
+            _device.Run(new PairwiseSquaredDistances(new Rows(rows.Memory, offsets, rows.Width), found));
             PairwiseSquaredDistances.Reference(memory, offsets, (int)rows.Width, expected);
             Comparisons.BitEqual(expected, found, what);
         });
@@ -39,7 +39,7 @@ public sealed class PassTests(int lanes, int threads)
         => For(n, width, false, (rows, memory, offsets, what) =>
         {
             double[] found = new double[n * n], expected = new double[n * n];
-            _device.PairwiseSquaredDistances(new Rows(rows.Memory, offsets, rows.Width), found);
+            _device.Run(new PairwiseSquaredDistances(new Rows(rows.Memory, offsets, rows.Width), found));
             PairwiseSquaredDistances.Reference(memory, offsets, width, expected);
             Comparisons.BitEqual(expected, found, what);
         });
@@ -49,7 +49,7 @@ public sealed class PassTests(int lanes, int threads)
         => For(101, 37, false, (rows, memory, offsets, what) =>
         {
             double[] found = new double[101 * 101], expected = new double[101 * 101];
-            _device.PairwiseSquaredDistances(new Rows(rows.Memory, offsets, rows.Width), found);
+            _device.Run(new PairwiseSquaredDistances(new Rows(rows.Memory, offsets, rows.Width), found));
             PairwiseSquaredDistances.Reference(memory, offsets, 37, expected);
             Comparisons.BitEqual(expected, found, what);
         });
@@ -60,15 +60,31 @@ public sealed class PassTests(int lanes, int threads)
         ForAll(wild, (rows, memory, offsets, what) =>
         {
             float[] weights = SampleRows.Values(offsets.Length, 5, false);
-            Compare(rows, offsets, what, (r, o) => _device.WeightedSum(r, weights, 3, o),
+            Compare(rows, offsets, what, (r, o) => _device.Run(new WeightedSum(r, weights, 3, o)),
                 expected => WeightedSum.Reference(memory, offsets, weights, 3, expected));
         });
     }
 
     [Test]
+    public void ASumOfNoRowEqualsTheReference([Values(1, 17, 4100, 8200)] int width, [Values(3, -0f, float.NaN)] float divisor)
+        => For(5, width, true, (rows, memory, offsets, what) =>
+        {
+            float[] weights = [0, -0f, 0, 0, -0f];
+            Compare(rows, offsets, what, (r, o) => _device.Run(new WeightedSum(r, weights, divisor, o)), e => WeightedSum.Reference(memory, offsets, weights, divisor, e));
+        });
+
+    [Test]
+    public void ANaNForAWeightReachesTheSum()
+        => For(3, 20, false, (rows, memory, offsets, what) =>
+        {
+            float[] weights = [1, float.NaN, 0];
+            Compare(rows, offsets, what, (r, o) => _device.Run(new WeightedSum(r, weights, 1, o)), e => WeightedSum.Reference(memory, offsets, weights, 1, e));
+        });
+
+    [Test]
     public void MedianEqualsTheReference([Values] bool wild)
         => ForAll(wild, (rows, memory, offsets, what) => Compare(rows, offsets, what,
-            (r, o) => _device.CoordinateMedian(r, o), expected => CoordinateMedian.Reference(memory, offsets, expected)));
+            (r, o) => _device.Run(new CoordinateMedian(r, o)), expected => CoordinateMedian.Reference(memory, offsets, expected)));
 
     [Test]
     public void MeanAroundMedianEqualsTheReference([Values] bool wild)
@@ -78,7 +94,7 @@ public sealed class PassTests(int lanes, int threads)
             int n = offsets.Length;
             foreach (int keep in new[] { 1, (n + 1) / 2, Math.Max(1, n - 2), n })
             {
-                Compare(rows, offsets, $"{what}, keep {keep}", (r, o) => _device.MeanAroundMedian(r, keep, o),
+                Compare(rows, offsets, $"{what}, keep {keep}", (r, o) => _device.Run(new MeanAroundMedian(r, keep, o)),
                     expected => MeanAroundMedian.Reference(memory, offsets, keep, expected));
             }
         });
@@ -87,7 +103,7 @@ public sealed class PassTests(int lanes, int threads)
     [Test]
     public void SignMajorityEqualsTheReference([Values] bool wild)
         => ForAll(wild, (rows, memory, offsets, what) => Compare(rows, offsets, what,
-            (r, o) => _device.SignMajority(r, o), expected => SignMajority.Reference(memory, offsets, expected)));
+            (r, o) => _device.Run(new SignMajority(r, o)), expected => SignMajority.Reference(memory, offsets, expected)));
 
     [TestCase(300, 21)]
     [TestCase(1024, 9)]
@@ -95,8 +111,8 @@ public sealed class PassTests(int lanes, int threads)
     public void MedianOfManyRowsEqualsTheReference(int n, int width)
         => For(n, width, true, (rows, memory, offsets, what) =>
         {
-            Compare(rows, offsets, what, (r, o) => _device.CoordinateMedian(r, o), e => CoordinateMedian.Reference(memory, offsets, e));
-            Compare(rows, offsets, what, (r, o) => _device.MeanAroundMedian(r, n / 2, o), e => MeanAroundMedian.Reference(memory, offsets, n / 2, e));
+            Compare(rows, offsets, what, (r, o) => _device.Run(new CoordinateMedian(r, o)), e => CoordinateMedian.Reference(memory, offsets, e));
+            Compare(rows, offsets, what, (r, o) => _device.Run(new MeanAroundMedian(r, n / 2, o)), e => MeanAroundMedian.Reference(memory, offsets, n / 2, e));
         });
 
     [Test]
@@ -104,9 +120,9 @@ public sealed class PassTests(int lanes, int threads)
         => For(5, width, true, (rows, memory, offsets, what) =>
         {
             float[] weights = [1, 0.5f, 0, -2, 3];
-            Compare(rows, offsets, what, (r, o) => _device.CoordinateMedian(r, o), e => CoordinateMedian.Reference(memory, offsets, e));
-            Compare(rows, offsets, what, (r, o) => _device.SignMajority(r, o), e => SignMajority.Reference(memory, offsets, e));
-            Compare(rows, offsets, what, (r, o) => _device.WeightedSum(r, weights, 1, o), e => WeightedSum.Reference(memory, offsets, weights, 1, e));
+            Compare(rows, offsets, what, (r, o) => _device.Run(new CoordinateMedian(r, o)), e => CoordinateMedian.Reference(memory, offsets, e));
+            Compare(rows, offsets, what, (r, o) => _device.Run(new SignMajority(r, o)), e => SignMajority.Reference(memory, offsets, e));
+            Compare(rows, offsets, what, (r, o) => _device.Run(new WeightedSum(r, weights, 1, o)), e => WeightedSum.Reference(memory, offsets, weights, 1, e));
         });
 
     private delegate void Check(Rows rows, float[] memory, long[] offsets, string what);

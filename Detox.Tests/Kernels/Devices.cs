@@ -30,7 +30,7 @@ internal static class TestDevices
         }
     }
 
-    public static CpuDevice Create((int Lanes, int Threads) form) => new(form.Threads) { NetworkLanes = form.Lanes };
+    public static CpuDevice Create((int Lanes, int Threads) form) => new(form.Threads) { Lanes = form.Lanes };
 
     public static float[] Random(int length, ulong seed, float low = -1, float high = 1)
     {

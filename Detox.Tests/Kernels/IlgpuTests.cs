@@ -126,16 +126,65 @@ public sealed class IlgpuTests(IlgpuKind kind)
                 using DeviceBuffer buffer = _device.Upload(memory), output = _device.Allocate(width);
                 Rows Rows() => new(buffer.All, offsets, width);
                 string what = $"{n} rows of {width}{(wild ? ", wild" : "")}";
-                _device.WeightedSum(Rows(), weights, 3, output.All);
+                _device.Run(new WeightedSum(Rows(), weights, 3, output.All));
                 BitEqual(sum, _device.Download(output), $"{what}: weighted sum");
-                _device.CoordinateMedian(Rows(), output.All);
+                _device.Run(new CoordinateMedian(Rows(), output.All));
                 BitEqual(median, _device.Download(output), $"{what}: median");
-                _device.MeanAroundMedian(Rows(), keep, output.All);
+                _device.Run(new MeanAroundMedian(Rows(), keep, output.All));
                 BitEqual(around, _device.Download(output), $"{what}: mean around median");
-                _device.SignMajority(Rows(), output.All);
+                _device.Run(new SignMajority(Rows(), output.All));
                 BitEqual(sign, _device.Download(output), $"{what}: sign majority");
-                _device.PairwiseSquaredDistances(Rows(), found);
+                _device.Run(new PairwiseSquaredDistances(Rows(), found));
                 BitEqual(distances, found, $"{what}: distances");
+            }
+        }
+    }
+
+    /// <summary>More rows than registers hold: around whole blocks and powers of two, with many equal values and with none.</summary>
+    [Test]
+    public void TallColumnsEqualTheReference()
+    {
+        foreach (int n in IsSlow ? (int[])[65, 130] : [65, 66, 95, 127, 128, 129, 192, 193, 255, 257, 300, 513, 1000])
+        {
+            foreach ((string what, Func<int, float[]> values) in new (string, Func<int, float[]>)[]
+            {
+                ("wild", count => SampleRows.Values(count, (ulong)n, wild: true)),
+                ("few values", count => [.. TestDevices.Random(count, (ulong)n, 0, 3).Select(MathF.Floor)]),
+                ("all equal", count => [.. Enumerable.Repeat(-2.5f, count)]),
+                ("close", count => [.. TestDevices.Random(count, (ulong)n, 1, 1.0001f)]),
+            })
+            {
+                int width = IsSlow ? 3 : 131;
+                float[] memory = values(n * width), expected = new float[width];
+                long[] offsets = [.. Enumerable.Range(0, n).Select(i => (long)i * width)];
+                using DeviceBuffer buffer = _device.Upload(memory), output = _device.Allocate(width);
+                CoordinateMedian.Reference(memory, offsets, expected);
+                _device.Run(new CoordinateMedian(new Rows(buffer.All, offsets, width), output.All));
+                BitEqual(expected, _device.Download(output), $"{n} rows, {what}: median");
+                foreach (int keep in (int[])[1, n / 3, n - 1, n])
+                {
+                    MeanAroundMedian.Reference(memory, offsets, keep, expected);
+                    _device.Run(new MeanAroundMedian(new Rows(buffer.All, offsets, width), keep, output.All));
+                    BitEqual(expected, _device.Download(output), $"{n} rows, {what}: mean of {keep} around the median");
+                }
+            }
+        }
+    }
+
+    [Test]
+    public void WeightsThatAreZeroOrNoNumberEqualTheReference()
+    {
+        float[] memory = SampleRows.Values(3 * 40, 18, wild: true), expected = new float[40];
+        long[] offsets = [80, 0, 40];
+        using DeviceBuffer buffer = _device.Upload(memory), output = _device.Allocate(40);
+        foreach (float[] weights in (float[][])[[0, -0f, 0], [1, float.NaN, 0], [0, 2, -0f]])
+        {
+            foreach (float divisor in (float[])[3, 0])
+            {
+                _device.Run(new Fill(output.All, 77));
+                _device.Run(new WeightedSum(new Rows(buffer.All, offsets, 40), weights, divisor, output.All));
+                WeightedSum.Reference(memory, offsets, weights, divisor, expected);
+                BitEqual(expected, _device.Download(output), $"weights {string.Join(' ', weights)}, divisor {divisor}");
             }
         }
     }

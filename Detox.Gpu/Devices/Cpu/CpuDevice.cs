@@ -30,7 +30,7 @@ internal interface IElementwise
 }
 
 /// <summary>The host's processor: SIMD of whatever width it has, one thread or several, always the same bits.</summary>
-public sealed unsafe partial class CpuDevice : Device
+public sealed unsafe class CpuDevice : Device
 {
     private readonly ThreadTeam _team;
     private readonly Dictionary<object, CpuBuffer> _scratch = [];

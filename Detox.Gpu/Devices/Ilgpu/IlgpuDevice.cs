@@ -5,7 +5,7 @@ namespace Detox.Gpu.Devices.Ilgpu;
 
 /// <summary>A device of ILGPU: a GPU by CUDA or OpenCL, or ILGPU's own simulator of one.</summary>
 /// <remarks>Every op is a kernel, compiled when it is first used, on one stream. Scratch memory is kept from call to call.</remarks>
-public sealed partial class IlgpuDevice : Device
+public sealed class IlgpuDevice : Device
 {
     private readonly Context _context;
     private readonly Accelerator _accelerator;

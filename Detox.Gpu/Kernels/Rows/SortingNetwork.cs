@@ -1,12 +1,18 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
 namespace Detox.Gpu.Kernels;
 
 /// <summary>Which pairs of rows to put in order, one pair after another, so that a column of n values is sorted.</summary>
 /// <remarks>Batcher's odd-even merge sort. Rows come in sorted blocks of <see cref="Block"/> (sorted in registers when they
 /// are loaded), so the pairs start with merging those. Pairs that no wanted output depends on are left out.
 /// Source: Knuth, The Art of Computer Programming 3, 5.3.4.</remarks>
-internal sealed class SortingNetwork
+internal sealed unsafe class SortingNetwork
 {
     public const int Block = 8;
+
+    // Pinned, and held here.
+    private readonly int[] _pairs;
 
     /// <param name="n">Rows.</param>
     /// <param name="firstWanted">The outputs that must be in place, from this one</param>
@@ -33,12 +39,12 @@ internal sealed class SortingNetwork
         }
 
         Count = kept.Count;
-        Pairs = GC.AllocateUninitializedArray<int>(2 * Count, pinned: true);
-        for (int c = 0; c < Count; c++) (Pairs[2 * c], Pairs[(2 * c) + 1]) = kept[Count - 1 - c];
+        _pairs = GC.AllocateUninitializedArray<int>(2 * Count, pinned: true);
+        for (int c = 0; c < Count; c++) (_pairs[2 * c], _pairs[(2 * c) + 1]) = kept[Count - 1 - c];
     }
 
     public int Count { get; }
 
-    /// <summary>low, high, low, high, ...: the smaller value goes to low. It never moves.</summary>
-    public int[] Pairs { get; }
+    /// <summary>low, high, low, high, ...: the smaller value goes to low. They live as long as the network.</summary>
+    public int* Pairs => (int*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_pairs));
 }

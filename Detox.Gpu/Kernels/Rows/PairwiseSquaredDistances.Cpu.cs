@@ -1,10 +1,11 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
 
 namespace Detox.Gpu.Kernels;
 
-internal static unsafe partial class PairwiseSquaredDistances
+public readonly unsafe ref partial struct PairwiseSquaredDistances
 {
     // Rows in a side of a register tile: nine sums, three rows, one more and a difference fit sixteen registers.
     private const int Tile = 3;
@@ -17,11 +18,53 @@ internal static unsafe partial class PairwiseSquaredDistances
     private const int LinesInStep = Step / Prefetch.LineFloats;
     private const int BlockTiles = BlockRows / Tile * (BlockRows / Tile);
 
-    /// <summary>Floats of scratch for a thread.</summary>
-    public const int ScratchFloats = BlockTiles * TileFloats;
+    // Floats of scratch for a thread.
+    private const int ScratchFloats = BlockTiles * TileFloats;
 
-    /// <summary>One piece: the sums of one segment of columns for all pairs i &lt; j, into its own n x n doubles.</summary>
-    internal struct Cpu<TLanes, V> : IPieces
+    private static readonly Scratch<double> _segmentSums = new();
+
+    public void Run(CpuDevice device)
+    {
+        Distances.Clear();
+        if (Rows.Count > 0 && Rows.Width > 0) device.AtItsWidth(this);
+    }
+
+    // Segments go in waves, so that a sum a pair and segment stays small memory however many rows there are.
+    void IVectorOp.Run<TLanes, V>(CpuDevice device)
+    {
+        int n = Rows.Count, pairs = n * n;
+        int segments = CpuDevice.Blocks(Rows.Width, Segment);
+        int wave = Math.Min(segments, Math.Max(device.Threads, (4 << 20) / pairs));
+        SegmentSums<TLanes, V> work = new()
+        {
+            Rows = Pass.Pointers(device, Rows),
+            N = n,
+            Width = Rows.Width,
+            Sums = device.Room(_segmentSums, (long)wave * pairs),
+        };
+        for (int first = 0; first < segments; first += wave)
+        {
+            int count = Math.Min(wave, segments - first);
+            work.FirstSegment = first;
+            device.Share(count, ref work);
+            for (int segment = 0; segment < count; segment++)
+                for (int i = 0; i < n; i++)
+                    for (int j = i + 1; j < n; j++)
+                        Distances[(i * n) + j] += work.Sums[((long)segment * pairs) + (i * n) + j];
+        }
+
+        for (int i = 0; i < n; i++)
+        {
+            for (int j = i + 1; j < n; j++)
+            {
+                double sum = Distances[(i * n) + j];
+                Distances[(i * n) + j] = Distances[(j * n) + i] = double.IsFinite(sum) ? sum : double.PositiveInfinity;
+            }
+        }
+    }
+
+    // One piece: the sums of one segment of columns for all pairs i < j, into its own n x n doubles.
+    private struct SegmentSums<TLanes, V> : IPieces
         where TLanes : struct, ILanes<V>
         where V : unmanaged
     {

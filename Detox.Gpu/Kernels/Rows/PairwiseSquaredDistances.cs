@@ -1,3 +1,6 @@
+using Detox.Gpu.Devices;
+using Detox.Gpu.Devices.Cpu;
+
 namespace Detox.Gpu.Kernels;
 
 /// <summary>Squared Euclidean distances between all pairs of n rows: distances[i * n + j] = sum over k of (x_ik - x_jk)^2.</summary>
@@ -8,11 +11,15 @@ namespace Detox.Gpu.Kernels;
 /// Portable. Columns are cut in chunks of 4,096; column k of a chunk belongs to lane k mod 16; a lane is the chain
 /// fma(difference, difference, lane) from +0 in float32; lanes are joined by halves (l with l + 8, then + 4, + 2, + 1);
 /// chunk sums are added in ascending order in double within a segment of 4 chunks, and segments in ascending order.</remarks>
-internal static partial class PairwiseSquaredDistances
+public readonly unsafe ref partial struct PairwiseSquaredDistances(Rows rows, Span<double> distances) : IOp, IVectorOp
 {
-    public const int Lanes = 16;
-    public const int Chunk = 4096;
-    public const int Segment = 4 * Chunk;
+    private const int Lanes = 16;
+    private const int Chunk = 4096;
+    private const int Segment = 4 * Chunk;
+
+    public Rows Rows { get; } = rows;
+
+    public Span<double> Distances { get; } = distances;
 
     public static void Reference(ReadOnlySpan<float> memory, ReadOnlySpan<long> offsets, int width, Span<double> distances)
     {
@@ -26,6 +33,14 @@ internal static partial class PairwiseSquaredDistances
             }
         }
     }
+
+    public void Check()
+    {
+        long places = (long)Rows.Count * Rows.Count;
+        if (Distances.Length != places) throw new ArgumentException($"distances: {Distances.Length} places where {Rows.Count} rows have {places}.");
+    }
+
+    public void Reference() => Reference(Rows.Memory.Floats, Rows.Offsets, checked((int)Rows.Width), Distances);
 
     private static double Distance(ReadOnlySpan<float> x, ReadOnlySpan<float> y)
     {

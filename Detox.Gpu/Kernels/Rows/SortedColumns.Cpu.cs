@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
 
 namespace Detox.Gpu.Kernels;
@@ -19,7 +20,7 @@ internal unsafe struct SortedColumns<TLanes, V, TOp> : IPieces
     where V : unmanaged
     where TOp : struct, ISortedColumns
 {
-    public const int Block = 8192;
+    private const int Block = 8192;
 
     // The buffer that sorts should stay in the first-level cache, and small enough for a thread's stack.
     private const int CacheFloats = 4096;
@@ -31,18 +32,33 @@ internal unsafe struct SortedColumns<TLanes, V, TOp> : IPieces
     // Rows that the processor follows by itself, faster.
     private const int FewStreams = 24;
 
-    public float** Rows;
-    public int N;
-    public int* Pairs;
-    public int PairCount;
-    public float* Output;
-    public long Width;
-    public TOp Op;
+    private float** _rows;
+    private int _n;
+    private int* _pairs;
+    private int _pairCount;
+    private float* _output;
+    private long _width;
+    private TOp _op;
+
+    public static void Run(CpuDevice device, Rows rows, SortingNetwork network, TOp op, View output)
+    {
+        SortedColumns<TLanes, V, TOp> blocks = new()
+        {
+            _rows = Pass.Pointers(device, rows),
+            _n = rows.Count,
+            _pairs = network.Pairs,
+            _pairCount = network.Count,
+            _output = CpuDevice.Pointer(output),
+            _width = output.Length,
+            _op = op,
+        };
+        device.Share(CpuDevice.Blocks(output.Length, Block), ref blocks);
+    }
 
     [SkipLocalsInit]
     public void Run(int piece)
     {
-        int bufferRows = ColumnSort.BufferRows(N);
+        int bufferRows = ColumnSort.BufferRows(_n);
         int vectors = bufferRows * 4 * TLanes.Count <= CacheFloats ? 4 : 1;
         int floats = bufferRows * vectors * TLanes.Count;
         if (floats <= StackFloats)
@@ -63,14 +79,14 @@ internal unsafe struct SortedColumns<TLanes, V, TOp> : IPieces
     private void Run(int piece, int vectors, float* buffer)
     {
         long j = (long)piece * Block;
-        long end = Math.Min(j + Block, Width);
+        long end = Math.Min(j + Block, _width);
         int step = vectors * TLanes.Count;
 
         // Memory gives its best to a few long streams, not to one a row: rows come to the second-level cache a stretch at
         // a time, each stretch while the one before it is sorted, a share at every step.
-        int stretch = Math.Clamp(StretchFloats / N / step * step, step, Block), lines = (stretch + Prefetch.LineFloats - 1) / Prefetch.LineFloats;
-        int share = (int)(((long)N * lines * step / stretch) + 1), row = 0, line = 0;
-        long next = N > FewStreams ? j : long.MaxValue;
+        int stretch = Math.Clamp(StretchFloats / _n / step * step, step, Block), lines = (stretch + Prefetch.LineFloats - 1) / Prefetch.LineFloats;
+        int share = (int)(((long)_n * lines * step / stretch) + 1), row = 0, line = 0;
+        long next = _n > FewStreams ? j : long.MaxValue;
         if (next == j) Ahead(ref row, ref line, lines, next, int.MaxValue);
         for (; j <= end - step; j += step)
         {
@@ -81,20 +97,20 @@ internal unsafe struct SortedColumns<TLanes, V, TOp> : IPieces
             }
 
             if (next < end) Ahead(ref row, ref line, lines, next, share);
-            ColumnSort.Sort<TLanes, V>(Rows, N, j, vectors, Pairs, PairCount, buffer);
-            for (int v = 0; v < step; v += TLanes.Count) Op.Finish<TLanes, V>(buffer + v, step, Output + j + v);
+            ColumnSort.Sort<TLanes, V>(_rows, _n, j, vectors, _pairs, _pairCount, buffer);
+            for (int v = 0; v < step; v += TLanes.Count) _op.Finish<TLanes, V>(buffer + v, step, _output + j + v);
         }
 
         for (; j <= end - TLanes.Count; j += TLanes.Count)
         {
-            ColumnSort.Sort<TLanes, V>(Rows, N, j, 1, Pairs, PairCount, buffer);
-            Op.Finish<TLanes, V>(buffer, TLanes.Count, Output + j);
+            ColumnSort.Sort<TLanes, V>(_rows, _n, j, 1, _pairs, _pairCount, buffer);
+            _op.Finish<TLanes, V>(buffer, TLanes.Count, _output + j);
         }
 
         for (; j < end; j++)
         {
-            ColumnSort.Sort<Lanes32, float>(Rows, N, j, 1, Pairs, PairCount, buffer);
-            Op.Finish<Lanes32, float>(buffer, 1, Output + j);
+            ColumnSort.Sort<Lanes32, float>(_rows, _n, j, 1, _pairs, _pairCount, buffer);
+            _op.Finish<Lanes32, float>(buffer, 1, _output + j);
         }
     }
 
@@ -102,12 +118,12 @@ internal unsafe struct SortedColumns<TLanes, V, TOp> : IPieces
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly void Ahead(ref int row, ref int line, int lines, long column, int count)
     {
-        for (; row < N; row++, line = 0)
+        for (; row < _n; row++, line = 0)
         {
             for (; line < lines; line++)
             {
                 if (count-- == 0) return;
-                Prefetch.FarLine(Rows[row] + column + ((long)line * Prefetch.LineFloats));
+                Prefetch.FarLine(_rows[row] + column + ((long)line * Prefetch.LineFloats));
             }
         }
     }

@@ -5,12 +5,22 @@ using Detox.Gpu.Digests;
 
 namespace Detox.Gpu.Kernels;
 
-internal static unsafe partial class LeafDigests
+public readonly unsafe ref partial struct LeafDigests
 {
-    /// <summary>One piece: a few leaves. A leaf is looked through for values that are not finite, then hashed from the first-level cache.</summary>
-    internal struct Cpu : IPieces
+    public void Run(CpuDevice device)
     {
-        public const int Block = 8;
+        fixed (byte* leaves = Leaves)
+        {
+            Block work = new() { Kind = Kind, Vector = CpuDevice.Pointer(Vector), Length = Vector.Length, Leaves = leaves };
+            device.Share(CpuDevice.Blocks(Vector.Length, Block.Count * BallotTree.LeafFloats), ref work);
+            _isFinite = work.NotFinite == 0;
+        }
+    }
+
+    // One piece: a few leaves. A leaf is looked through for values that are not finite, then hashed from the first-level cache.
+    private struct Block : IPieces
+    {
+        public const int Count = 8;
 
         public BallotKind Kind;
         public float* Vector;
@@ -22,8 +32,8 @@ internal static unsafe partial class LeafDigests
         public void Run(int piece)
         {
             int digestBytes = BallotTree.DigestBytes(Kind);
-            long leaf = (long)piece * Block;
-            for (int i = 0; i < Block && leaf * BallotTree.LeafFloats < Length; i++, leaf++)
+            long leaf = (long)piece * Count;
+            for (int i = 0; i < Count && leaf * BallotTree.LeafFloats < Length; i++, leaf++)
             {
                 float* floats = Vector + (leaf * BallotTree.LeafFloats);
                 int count = (int)Math.Min(BallotTree.LeafFloats, Length - (leaf * BallotTree.LeafFloats));

@@ -1,8 +1,11 @@
+using Detox.Gpu.Devices;
+using Detox.Gpu.Devices.Ilgpu;
+using Detox.Gpu.Digests;
 using ILGPU;
 
 namespace Detox.Gpu.Kernels;
 
-internal static partial class LeafDigests
+public readonly ref partial struct LeafDigests
 {
     private const ulong Prime32A = 0x9E3779B1, Prime32B = 0x85EBCA77, Prime32C = 0xC2B2AE3D;
     private const ulong Prime64A = 0x9E3779B185EBCA87, Prime64B = 0xC2B2AE3D27D4EB4F, Prime64C = 0x165667B19E3779F9;
@@ -11,47 +14,58 @@ internal static partial class LeafDigests
     // Bytes, floats and words of the long form of XXH3: a stripe is 16 floats, a block is as many stripes as the secret has places for.
     private const int StripeFloats = 16, BlockStripes = 16, SecretBytes = 192;
 
-    /// <summary>The secret of XXH3 as 64-bit words that begin at each of its bytes: words at odd places are read too.</summary>
-    /// <remarks>Source: the specification of XXH3, xxhash.com.</remarks>
-    public static ulong[] Xxh128Secret { get; } = Secret(
+    private static readonly Scratch<ulong> _xxh128Digests = new(), _xxh128Secret = new();
+
+    // The secret of XXH3 as 64-bit words that begin at each of its bytes: words at odd places are read too.
+    // Source: the specification of XXH3, xxhash.com.
+    private static readonly ulong[] _secret = Secret(
         "b8fe6c3923a44bbe7c01812cf721ad1cded46de9839097db7240a4a4b7b3671fcb79e64eccc0e578825ad07dccff7221b8084674f743248ee03590e6813a264c"
         + "3c2852bb91c300cb88d0658b1b532ea371644897a20df94e3819ef46a9deacd8a8fa763fe39c343ff9dcbbc7c70b4f1d8a51e04bcdb45931c89f7ec9d9787364"
         + "eac5ac8334d3ebc3c581a0fffa1363eb170ddd51b7f0da49d316552629d4689e2b16be587d47a1fc8ff8b8d17ad031ce45cb3a8f95160428afd7fbcabb4b407e");
 
-    /// <summary>One thread a leaf of all its floats (a shorter last leaf is the host's): XXH128 with seed 0, and 1 where a float is not finite.</summary>
-    /// <param name="leafFloats">A multiple of 16 beyond 60, so that the long form of the hash applies.</param>
-    /// <param name="digests">Two words a leaf, in the canonical order of the bytes: the high half first, big end first.</param>
-    internal static void Xxh128Kernel(
-        Index1D leaf, ArrayView<float> vector, int leafFloats, ArrayView<ulong> secret, ArrayView<ulong> digests, ArrayView<int> notFinite)
+    private void RunXxh128(IlgpuDevice device, ArrayView<int> notFinite, Span<ulong> leaves)
     {
-        long start = (long)(int)leaf * leafFloats;
-        int stripes = leafFloats / StripeFloats;
-        int broken = 0;
-        Accumulators a = new()
-        {
-            A0 = Prime32C,
-            A1 = Prime64A,
-            A2 = Prime64B,
-            A3 = Prime64C,
-            A4 = Prime64D,
-            A5 = Prime32B,
-            A6 = Prime64E,
-            A7 = Prime32A,
-        };
+        ArrayView<ulong> digests = device.Room(_xxh128Digests, leaves.Length);
+        device.Each(notFinite.Length, new Xxh128Leaf(IlgpuDevice.Floats(Vector), device.Constant(_xxh128Secret, _secret), digests, notFinite));
+        device.Download(digests, leaves);
+    }
 
-        // The last stripe has a place in the secret of its own.
-        for (int stripe = 0; stripe < stripes; stripe++)
+    // One thread a leaf of all its floats (a shorter last leaf is the host's): XXH128 with seed 0, and 1 where a float is not finite.
+    // Its long form applies: there are more than 60 floats, a multiple of 16.
+    // Digests are two words a leaf, in the canonical order of the bytes: the high half first, big end first.
+    internal readonly struct Xxh128Leaf(ArrayView<float> vector, ArrayView<ulong> secret, ArrayView<ulong> digests, ArrayView<int> notFinite) : IThread
+    {
+        public void Run(long leaf)
         {
-            int inBlock = stripe % BlockStripes;
-            if (stripe > 0 & inBlock == 0) a.Scramble(secret);
-            int place = stripe == stripes - 1 ? SecretBytes - 64 - 7 : 8 * inBlock;
-            a.Add(vector, start + (stripe * StripeFloats), secret, place, ref broken);
+            const int stripes = BallotTree.LeafFloats / StripeFloats;
+            const ulong bytes = BallotTree.LeafFloats * sizeof(float);
+            long start = leaf * BallotTree.LeafFloats;
+            int broken = 0;
+            Accumulators a = new()
+            {
+                A0 = Prime32C,
+                A1 = Prime64A,
+                A2 = Prime64B,
+                A3 = Prime64C,
+                A4 = Prime64D,
+                A5 = Prime32B,
+                A6 = Prime64E,
+                A7 = Prime32A,
+            };
+
+            // The last stripe has a place in the secret of its own.
+            for (int stripe = 0; stripe < stripes; stripe++)
+            {
+                int inBlock = stripe % BlockStripes;
+                if (stripe > 0 & inBlock == 0) a.Scramble(secret);
+                int place = stripe == stripes - 1 ? SecretBytes - 64 - 7 : 8 * inBlock;
+                a.Add(vector, start + (stripe * StripeFloats), secret, place, ref broken);
+            }
+
+            digests[2 * leaf] = Turned(a.Merge(secret, SecretBytes - 64 - 11, ~unchecked(bytes * Prime64B)));
+            digests[(2 * leaf) + 1] = Turned(a.Merge(secret, 11, unchecked(bytes * Prime64A)));
+            notFinite[leaf] = broken;
         }
-
-        ulong bytes = (ulong)leafFloats * sizeof(float);
-        digests[2 * leaf] = Turned(a.Merge(secret, SecretBytes - 64 - 11, ~(bytes * Prime64B)));
-        digests[(2 * leaf) + 1] = Turned(a.Merge(secret, 11, bytes * Prime64A));
-        notFinite[leaf] = broken;
     }
 
     private static ulong Turned(ulong word) => ((ulong)Turned((int)(uint)word) << 32) | Turned((int)(uint)(word >> 32));

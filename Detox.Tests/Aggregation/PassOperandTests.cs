@@ -1,0 +1,85 @@
+using Detox.Gpu.Devices;
+using Detox.Gpu.Devices.Cpu;
+using Detox.Gpu.Devices.Ilgpu;
+using Detox.Gpu.Digests;
+using Detox.Gpu.Kernels;
+using Detox.Tests.Kernels;
+using NUnit.Framework;
+
+namespace Detox.Tests.Aggregation;
+
+/// <summary>Operands that do not fit are refused in the same words by every device, before anything is written.</summary>
+public sealed class PassOperandTests
+{
+    private static readonly (string Name, Func<Device> Open)[] _devices =
+        [("plain", () => new PlainDevice()), ("cpu", () => new CpuDevice(1)), ("simulator", () => IlgpuDevice.Open(IlgpuKind.Simulator, count => 0))];
+
+    private static readonly (string Error, Action<Device, DeviceBuffer> Run)[] _misuses =
+    [
+        ("rows: a pass over no rows has no result.", (device, memory) => device.Run(new WeightedSum(Some(memory, 0), [], 1, memory.All.Slice(0, 4)))),
+        ("rows: a pass over no rows has no result.", (device, memory) => device.Run(new CoordinateMedian(Some(memory, 0), memory.All.Slice(0, 4)))),
+        ("rows: a pass over no rows has no result.", (device, memory) => device.Run(new MeanAroundMedian(Some(memory, 0), 1, memory.All.Slice(0, 4)))),
+        ("rows: a pass over no rows has no result.", (device, memory) => device.Run(new SignMajority(Some(memory, 0), memory.All.Slice(0, 4)))),
+        ("output: a view of 3 floats where 4 are expected.", (device, memory) => device.Run(new WeightedSum(Some(memory, 2), [1, 1], 1, memory.All.Slice(0, 3)))),
+        ("output: a view of 3 floats where 4 are expected.", (device, memory) => device.Run(new CoordinateMedian(Some(memory, 2), memory.All.Slice(0, 3)))),
+        ("output: a view of 3 floats where 4 are expected.", (device, memory) => device.Run(new MeanAroundMedian(Some(memory, 2), 1, memory.All.Slice(0, 3)))),
+        ("output: a view of 3 floats where 4 are expected.", (device, memory) => device.Run(new SignMajority(Some(memory, 2), memory.All.Slice(0, 3)))),
+        ("weights: 3 of them for 2 rows.", (device, memory) => device.Run(new WeightedSum(Some(memory, 2), [1, 1, 1], 1, memory.All.Slice(0, 4)))),
+        ("keep: cannot keep 0 of 2 values.", (device, memory) => device.Run(new MeanAroundMedian(Some(memory, 2), 0, memory.All.Slice(0, 4)))),
+        ("keep: cannot keep 3 of 2 values.", (device, memory) => device.Run(new MeanAroundMedian(Some(memory, 2), 3, memory.All.Slice(0, 4)))),
+        ("distances: 5 places where 2 rows have 4.", (device, memory) => device.Run(new PairwiseSquaredDistances(Some(memory, 2), new double[5]))),
+        ("leaves: 31 bytes where 1 digests take 32.", (device, memory) => RunLeaves(device, memory, BallotKind.Sha256, 31)),
+        ("leaves: 32 bytes where 1 digests take 16.", (device, memory) => RunLeaves(device, memory, BallotKind.Xxh128, 32)),
+    ];
+
+    [TestCaseSource(nameof(_devices))]
+    public void OperandsThatDoNotFitAreRefused((string Name, Func<Device> Open) form)
+    {
+        using Device device = form.Open();
+        using DeviceBuffer memory = device.Upload([5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5]);
+        foreach ((string error, Action<Device, DeviceBuffer> run) in _misuses)
+            Assert.That(() => run(device, memory), Throws.InstanceOf<ArgumentException>().With.Message.EqualTo(error), form.Name);
+        Assert.That(device.Download(memory), Has.All.EqualTo(5));
+    }
+
+    [TestCaseSource(nameof(_devices))]
+    public void RowsOfNoFloatsAndNoRowsHaveDistances((string Name, Func<Device> Open) form)
+    {
+        using Device device = form.Open();
+        using DeviceBuffer memory = device.Allocate(8);
+        double[] distances = [7, 7, 7, 7];
+        device.Run(new PairwiseSquaredDistances(new Rows(memory.All, [0, 4], 0), distances));
+        Assert.That(distances, Has.All.Zero);
+        device.Run(new PairwiseSquaredDistances(new Rows(memory.All, [], 8), []));
+    }
+
+    [TestCaseSource(nameof(_devices))]
+    public void ColumnsOfNoWidthAreNone((string Name, Func<Device> Open) form)
+    {
+        using Device device = form.Open();
+        using DeviceBuffer memory = device.Upload([5]);
+        View none = memory.All.Slice(0, 0);
+        foreach (int n in (int[])[2, 70])
+        {
+            device.Run(new WeightedSum(new Rows(memory.All, new long[n], 0), new float[n], 1, none));
+            device.Run(new CoordinateMedian(new Rows(memory.All, new long[n], 0), none));
+            device.Run(new MeanAroundMedian(new Rows(memory.All, new long[n], 0), 1, none));
+            device.Run(new SignMajority(new Rows(memory.All, new long[n], 0), none));
+        }
+
+        Assert.That(device.Download(memory), Is.EqualTo(new float[] { 5 }));
+    }
+
+    /// <summary>Pairs times chunks pass 2^31 long before memory ends.</summary>
+    [Test]
+    public void SumsOfChunksHaveLongPlaces()
+        => Assert.That(PairwiseSquaredDistances.ChunkSum(chunk: 9, pairs: 1 << 30, pair: 5), Is.EqualTo((9L << 30) + 5));
+
+    private static Rows Some(DeviceBuffer memory, int count) => new(memory.All, new long[] { 4, 8 }.AsSpan(0, count), 4);
+
+    private static void RunLeaves(Device device, DeviceBuffer memory, BallotKind kind, int bytes)
+    {
+        bool isFinite = false;
+        device.Run(new LeafDigests(kind, memory.All, new byte[bytes], ref isFinite));
+    }
+}
