@@ -78,8 +78,8 @@ internal readonly struct Tiled<TProduct, TSums>(TProduct product) : IKernel
 }
 
 /// <summary>A product of matrices on a GPU: 128 threads compute up to 128 rows by 64 columns, each thread some rows by eight columns in registers.</summary>
-/// <remarks>Sixteen terms of all rows and columns at a time lie in shared memory, where each is read by many threads, while the next sixteen
-/// are on their way to registers. A sum is one chain of fused multiply-adds over the terms, ascending, from +0; the tile changes no bit.
+/// <remarks>Sixteen terms of all rows and columns at a time lie in one half of the shared memory, where each is read by many threads, while the
+/// next sixteen are on their way to registers and then to the other half: one barrier for sixteen terms. A sum is one chain of fused multiply-adds over the terms, ascending, from +0; the tile changes no bit.
 /// Thread (i, j) of 16 by 8 has neighbouring rows, and every eighth column from j on: neighbours read neighbouring words of shared memory.</remarks>
 internal static class TiledProduct
 {
@@ -88,10 +88,12 @@ internal static class TiledProduct
     public const int MostRows = RowThreads * 8;
 
     /// <summary>Floats of shared memory for the tiles of the two sides.</summary>
-    public const int LeftFloats = MostRows * Depth;
-    public const int RightFloats = Columns * Depth;
+    public const int LeftFloats = 2 * LeftHalf;
+    public const int RightFloats = 2 * RightHalf;
 
     private const int Depth = 16;
+    private const int LeftHalf = MostRows * Depth;
+    private const int RightHalf = Columns * Depth;
     private const int ColumnThreads = 8;
     private const int RowThreads = Threads / ColumnThreads;
 
@@ -157,19 +159,15 @@ internal static class TiledProduct
         bool hasRow = tile.FirstRow + ownRow < tile.Rows, hasColumn = tile.FirstColumn + ownColumn < tile.Columns;
         int i = thread / ColumnThreads, j = thread % ColumnThreads;
         int leftCount = hasRow ? terms - fromLeft : 0, rightCount = hasColumn ? terms - fromRight : 0;
-        Brought next = Take<TSums, TLeft, TRight>(ref left, ref right, leftCount, rightCount);
+        int leftTo = (fromLeft * height) + ownRow, rightTo = (fromRight * Columns) + ownColumn, half = 0;
+        Take<TSums, TLeft, TRight>(ref left, ref right, leftCount, rightCount).Store<TSums>(leftTile, leftTo, rightTile, rightTo);
         for (int first = 0; first < terms; first += Depth)
         {
-            int to = (fromLeft * height) + ownRow;
-            next.Left.Low.Store(leftTile, to, height);
-            if (TSums.Rows >= 4) next.Left.High.Store(leftTile, to + (4 * height), height);
-            if (TSums.Rows >= 8) next.LeftToo.Low.Store(leftTile, to + (8 * height), height);
-            if (TSums.Rows >= 8) next.LeftToo.High.Store(leftTile, to + (12 * height), height);
-            next.Right.Low.Store(rightTile, (fromRight * Columns) + ownColumn, Columns);
-            next.Right.High.Store(rightTile, ((fromRight + 4) * Columns) + ownColumn, Columns);
+            // The half that is written now was read before this barrier.
             Group.Barrier();
             leftCount -= Depth;
             rightCount -= Depth;
+            Brought next = default;
             if (first + Depth < terms)
             {
                 left.Skip(Depth - share);
@@ -180,29 +178,30 @@ internal static class TiledProduct
             // Terms that are not there are left out: a further fma with zeros would make +0 of -0.
             if (first + Depth <= terms)
             {
-                Term(ref sums, 0, i, j, leftTile, rightTile);
-                Term(ref sums, 1, i, j, leftTile, rightTile);
-                Term(ref sums, 2, i, j, leftTile, rightTile);
-                Term(ref sums, 3, i, j, leftTile, rightTile);
-                Term(ref sums, 4, i, j, leftTile, rightTile);
-                Term(ref sums, 5, i, j, leftTile, rightTile);
-                Term(ref sums, 6, i, j, leftTile, rightTile);
-                Term(ref sums, 7, i, j, leftTile, rightTile);
-                Term(ref sums, 8, i, j, leftTile, rightTile);
-                Term(ref sums, 9, i, j, leftTile, rightTile);
-                Term(ref sums, 10, i, j, leftTile, rightTile);
-                Term(ref sums, 11, i, j, leftTile, rightTile);
-                Term(ref sums, 12, i, j, leftTile, rightTile);
-                Term(ref sums, 13, i, j, leftTile, rightTile);
-                Term(ref sums, 14, i, j, leftTile, rightTile);
-                Term(ref sums, 15, i, j, leftTile, rightTile);
+                Term(ref sums, 0, i, j, leftTile, rightTile, half);
+                Term(ref sums, 1, i, j, leftTile, rightTile, half);
+                Term(ref sums, 2, i, j, leftTile, rightTile, half);
+                Term(ref sums, 3, i, j, leftTile, rightTile, half);
+                Term(ref sums, 4, i, j, leftTile, rightTile, half);
+                Term(ref sums, 5, i, j, leftTile, rightTile, half);
+                Term(ref sums, 6, i, j, leftTile, rightTile, half);
+                Term(ref sums, 7, i, j, leftTile, rightTile, half);
+                Term(ref sums, 8, i, j, leftTile, rightTile, half);
+                Term(ref sums, 9, i, j, leftTile, rightTile, half);
+                Term(ref sums, 10, i, j, leftTile, rightTile, half);
+                Term(ref sums, 11, i, j, leftTile, rightTile, half);
+                Term(ref sums, 12, i, j, leftTile, rightTile, half);
+                Term(ref sums, 13, i, j, leftTile, rightTile, half);
+                Term(ref sums, 14, i, j, leftTile, rightTile, half);
+                Term(ref sums, 15, i, j, leftTile, rightTile, half);
             }
             else
             {
-                for (int k = 0; k < terms - first; k++) Term(ref sums, k, i, j, leftTile, rightTile);
+                for (int k = 0; k < terms - first; k++) Term(ref sums, k, i, j, leftTile, rightTile, half);
             }
 
-            Group.Barrier();
+            half = 1 - half;
+            if (first + Depth < terms) next.Store<TSums>(leftTile, leftTo + (half * LeftHalf), rightTile, rightTo + (half * RightHalf));
         }
     }
 
@@ -220,16 +219,16 @@ internal static class TiledProduct
         where TSums : struct, ISums<TSums>
         => Blocks(rows, RowThreads * TSums.Rows) * Blocks(columns, Columns) * batches;
 
-    private static void Term<TSums>(ref TSums sums, int k, int i, int j, ArrayView<float> leftTile, ArrayView<float> rightTile)
+    private static void Term<TSums>(ref TSums sums, int k, int i, int j, ArrayView<float> leftTile, ArrayView<float> rightTile, int half)
         where TSums : struct, ISums<TSums>
     {
-        int at = (k * Columns) + j;
+        int at = (half * RightHalf) + (k * Columns) + j;
         Eight right = new()
         {
             Low = new() { A = rightTile[at], B = rightTile[at + 8], C = rightTile[at + 16], D = rightTile[at + 24] },
             High = new() { A = rightTile[at + 32], B = rightTile[at + 40], C = rightTile[at + 48], D = rightTile[at + 56] },
         };
-        sums.Add(leftTile, ((k * RowThreads) + i) * TSums.Rows, right);
+        sums.Add(leftTile, (half * LeftHalf) + (((k * RowThreads) + i) * TSums.Rows), right);
     }
 
     // All of a thread's share, before any of it is stored.
@@ -292,6 +291,18 @@ internal static class TiledProduct
     private struct Brought
     {
         public Eight Left, LeftToo, Right;
+
+        public readonly void Store<TSums>(ArrayView<float> leftTile, int leftTo, ArrayView<float> rightTile, int rightTo)
+            where TSums : struct, ISums<TSums>
+        {
+            int height = RowThreads * TSums.Rows;
+            Left.Low.Store(leftTile, leftTo, height);
+            if (TSums.Rows >= 4) Left.High.Store(leftTile, leftTo + (4 * height), height);
+            if (TSums.Rows >= 8) LeftToo.Low.Store(leftTile, leftTo + (8 * height), height);
+            if (TSums.Rows >= 8) LeftToo.High.Store(leftTile, leftTo + (12 * height), height);
+            Right.Low.Store(rightTile, rightTo, Columns);
+            Right.High.Store(rightTile, rightTo + (4 * Columns), Columns);
+        }
     }
 
     /// <summary>Four floats; where they are neighbours, moved at once.</summary>
