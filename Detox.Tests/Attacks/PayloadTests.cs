@@ -57,6 +57,10 @@ public sealed class PayloadTests
     [Test]
     public void OnlyNoneIsNone() => Assert.That(Attack.Known.Names.Where(name => Attack.Parse(name).IsNone), Is.EqualTo(new[] { "none" }));
 
+    [Test]
+    public void AnUnknownNameListsTheKnown()
+        => Assert.That(() => Attack.Parse("Reverse"), Throws.TypeOf<FormatException>().With.Message.Contains("there is no attack 'Reverse'; there are none, reverse, constant"));
+
     private static float[] Replaced(string attack, float[] payload, ulong seed)
     {
         Attack.Parse(attack).Replace(payload, new SeededRandom(seed));

@@ -88,7 +88,7 @@ internal sealed class PlacementTests
     public void UnknownNameListsTheKnown([Values("", "Worst", "best")] string name)
     {
         FormatException error = Assert.Throws<FormatException>(() => Placement.Create(name, GroupTable.Create(3, 3, 1), 1, 1))!;
-        Assert.That(error.Message, Does.Contain("random, fixed, worst").And.Contain($"'{name}'"));
+        Assert.That(error.Message, Does.Contain($"there is no placement '{name}'; there are random, fixed, worst"));
     }
 
     [Test]
