@@ -2,7 +2,7 @@
 # Mutation score: changes one operator, constant or statement after another, and asks the fast tests whether they notice.
 #   jobs/mutation.sh                                    # what decides: votes, rules, groups, attacks, the step; takes hours
 #   jobs/mutation.sh Detox.Gpu/Digests/Vote.cs ...      # these files or folders only
-# Works in a copy of the tree. Prints the score of each project and every change that no test noticed, as file:line: change;
+# Works in a copy of the tree. Prints the score of each folder and every change that no test noticed, as file:line: change;
 # the reports, for each file and change, stay in TestResults/mutation. Needs python3.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -20,29 +20,37 @@ git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents --t
 cd "$copy"
 dotnet tool restore > /dev/null
 
-# What is not to be changed must not be instrumented either: a kernel would run many times slower.
-mutated=$(find "$@" -name '*.cs' | sed 's|//*|/|g' | sort)
-find Detox.Gpu Detox.Mpi -name '*.cs' | sort | comm -23 - <(echo "$mutated") | xargs sed -i '1i // Stryker disable all'
-
-# The tests whose one run takes seconds. Stryker's coverage costs a process for each of them, or finds nothing: it is off.
+# The tests that speak of a folder's files: each change runs them until one fails. Stryker's coverage costs a process for each of
+# them, or finds nothing: it is off.
 tests_of() {
   case $1 in
-    Detox.Gpu) echo "FullyQualifiedName~Detox.Tests.Aggregation|FullyQualifiedName~Detox.Tests.Digests|FullyQualifiedName~PinnedBitsTests" ;;
-    Detox.Mpi) echo "Category!=Ranks&(FullyQualifiedName~Detox.Tests.Groups|FullyQualifiedName~Detox.Tests.Training|FullyQualifiedName~Detox.Tests.Reports)" ;;
+    Detox.Gpu/Aggregation) echo Aggregation.RuleTests BucketTests ParseTests TableTests ;;
+    Detox.Gpu/Digests) echo Tests.Digests ;;
+    Detox.Mpi/Attacks) echo Tests.Attacks TableTests ;;
+    Detox.Mpi/Groups) echo Tests.Groups TableTests ;;
+    Detox.Gpu/*) echo Tests.Aggregation Tests.Digests PinnedBitsTests ;;
+    Detox.Mpi/*) echo Tests.Groups Tests.Training Tests.Reports ;;
   esac
 }
 
-cd Detox.Tests
-for project in Detox.Gpu Detox.Mpi; do
-  grep -q "^$project/" <<< "$mutated" || continue
-  cat > stryker-config.json << JSON
-{ "stryker-config": { "coverage-analysis": "off", "test-case-filter": "$(tests_of $project)" } }
+# What is not to be changed must not be instrumented either: a kernel would run many times slower.
+mutated=$(find "$@" -name '*.cs' | sed 's|//*|/|g' | sort)
+find Detox.Gpu Detox.Mpi -name '*.cs' | xargs sed -i '1i // Stryker disable all'
+
+for folder in $(xargs dirname <<< "$mutated" | sort -u); do
+  project=${folder%%/*}
+  files=$(grep "^$folder/[^/]*$" <<< "$mutated")
+  sed -i 1d $files
+  tests=$(tests_of "$folder" | sed 's/ /|FullyQualifiedName~/g')
+  cat > Detox.Tests/stryker-config.json << JSON
+{ "stryker-config": { "coverage-analysis": "off", "test-case-filter": "Category!=Ranks&(FullyQualifiedName~$tests)" } }
 JSON
-  dotnet stryker --project $project.csproj --configuration Release --concurrency 1 --skip-version-check \
-    --reporter Json --reporter Html --output "$reports/$project" > "$copy/log" 2>&1 || { cat "$copy/log" >&2; exit 1; }
-  python3 - "$reports/$project/reports/mutation-report.json" "$copy" $project << 'PYTHON'
+  (cd Detox.Tests && dotnet stryker --project $project.csproj --configuration Release --concurrency 1 --skip-version-check \
+    --reporter Json --reporter Html --output "$reports/$folder") > "$copy/log" 2>&1 || { cat "$copy/log" >&2; exit 1; }
+  sed -i '1i // Stryker disable all' $files
+  python3 - "$reports/$folder/reports/mutation-report.json" "$copy" "$folder" << 'PYTHON'
 import json, sys
-report, root, project = sys.argv[1:]
+report, root, folder = sys.argv[1:]
 killed = survived = 0
 for path, file in json.load(open(report))["files"].items():
     for mutant in file["mutants"]:
@@ -52,6 +60,6 @@ for path, file in json.load(open(report))["files"].items():
             change = " ".join(mutant.get("replacement", "").split())
             print(f"{path.removeprefix(root + '/')}:{mutant['location']['start']['line']}: {mutant['mutatorName']}: {change}")
 whole = killed + survived
-print(f"{project}: {killed} of {whole} changes noticed, {100 * killed / max(1, whole):.1f} %")
+print(f"{folder}: {killed} of {whole} changes noticed, {100 * killed / max(1, whole):.1f} %")
 PYTHON
 done

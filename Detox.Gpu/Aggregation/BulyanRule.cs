@@ -27,7 +27,7 @@ public sealed class BulyanRule(int f) : AggregationRule
         for (int i = 0; i < theta; i++)
         {
             int left = n - i;
-            _krum.Score(Math.Clamp(left - f - 2, Math.Min(1, left - 1), left - 1));
+            _krum.Score(Math.Max(left - f - 2, Math.Min(1, left - 1)));
             int best = _krum.Best();
             _krum.Remove(best);
             selected[i] = rows.Offsets[best];

@@ -10,9 +10,9 @@ namespace Detox.Gpu.Aggregation;
 /// ||z - x_i||^2 = sum_j w_j D_ij - (1/2) sum_jk w_j w_k D_jk. So the rows are read twice, however many iterations it
 /// takes: once for D, once for the sum at the end. From equal weights, w_i becomes 1 / max(||z - x_i||, nu), scaled to the
 /// sum 1, until the weights change by at most <c>tolerance</c> in total, or <c>iterations</c> times. nu is 1e-6 radii.
-/// The radius is the least with which a ball around some row, the centre, holds a majority of the rows. Rows further from
-/// the centre than 10,000 radii, or not at a finite distance, have weight 0: a row that far pulls with the force 1 in a
-/// direction that float32 distances no longer resolve. Where a majority of the rows are equal they are the result. Where no
+/// The radius is the least with which a ball around some row, the centre, holds a majority of the rows; of several such rows
+/// the first is the centre. Rows further from it than 10,000 radii, or not at a finite distance, have weight 0: a row that far
+/// pulls with the force 1 in a direction that float32 distances no longer resolve. Where a majority of the rows are equal they are the result. Where no
 /// ball holds a majority (most rows have a NaN or an infinity) the result is the plain mean, which shows it.
 /// Source: Weiszfeld 1937; smoothed as in Pillutla, Kakade, Harchaoui 2022, "Robust aggregation for federated learning".
 /// </remarks>
@@ -96,7 +96,7 @@ public sealed class GeometricMedianRule(int iterations, double tolerance) : Aggr
             double spread = 0;
             for (int i = 0; i < n; i++)
             {
-                // A row that is left out may be infinitely far: 0 times infinity must not enter.
+                // A row that is left out keeps the weight 0. It may be infinitely far: 0 times infinity must not enter.
                 products[i] = 0;
                 if (weights[i] == 0) continue;
                 double product = 0;
@@ -119,7 +119,7 @@ public sealed class GeometricMedianRule(int iterations, double tolerance) : Aggr
             double change = 0;
             for (int i = 0; i < n; i++)
             {
-                double weight = weights[i] == 0 ? 0 : products[i] / sum;
+                double weight = products[i] / sum;
                 change += Math.Abs(weight - weights[i]);
                 weights[i] = weight;
             }

@@ -9,21 +9,21 @@ namespace Detox.Mpi.Attacks;
 public sealed class FloodAttack : ProtocolAttack
 {
     private const int Times = 10;
-    private byte[] _vector = [];
 
     public override string Name => "flood";
 
     internal override Request Send(Outgoing message, Head head, SeededRandom random)
     {
-        if (_vector.Length == 0) _vector = new byte[Head.Bytes + (PayloadLength * sizeof(float))];
         Request request = message.Pass();
         if (head.Kind != MessageKind.Ballot) return request;
-        Head vector = new() { Step = head.Step, Kind = MessageKind.Vector, Length = _vector.Length - Head.Bytes };
-        MemoryMarshal.Write(_vector, in vector);
+
+        // A new one in each step: the last step's may still be on their way.
+        byte[] vector = new byte[Head.Bytes + (PayloadLength * sizeof(float))];
+        MemoryMarshal.Write(vector, new Head { Step = head.Step, Kind = MessageKind.Vector, Length = PayloadLength * sizeof(float) });
         for (int i = 0; i < Times; i++)
         {
             message.Also(message.Bytes.ToArray());
-            message.Also(_vector);
+            message.Also(vector);
         }
 
         return request;

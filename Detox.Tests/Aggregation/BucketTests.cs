@@ -2,6 +2,7 @@ using Detox.Gpu;
 using Detox.Gpu.Aggregation;
 using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
+using Detox.Gpu.Devices.Ilgpu;
 
 namespace Detox.Tests.Aggregation;
 
@@ -90,6 +91,33 @@ public sealed class BucketTests
         Comparisons.BitEqual([-0f, 5], SampleRows.Aggregate("mean", 0, [[-0f, 5]]), "mean of one");
     }
 
+    [Test]
+    public void OnlyBucketsTakeMemoryAndTheyGiveItBack()
+    {
+        using IlgpuDevice device = IlgpuDevice.Open(IlgpuKind.Simulator, _ => 0);
+        foreach ((int buckets, int bytes) in new[] { (0, 0), (15, 0), (5, 5 * 4000) })
+        {
+            using (BucketedAggregation _ = new(device, new MeanRule(), new MedianRule(), buckets, 15, 1000))
+                Assert.That(device.AllocatedBytes, Is.EqualTo(bytes), $"{buckets} buckets of 15 rows");
+            Assert.That(device.AllocatedBytes, Is.Zero, $"{buckets} buckets of 15 rows");
+        }
+    }
+
+    [Test]
+    public void NegativeBucketsAndNoRowsAreRefused()
+    {
+        Assert.That(() => New("mean", "median", -1, 0, 15, 4), Throws.TypeOf<ArgumentOutOfRangeException>());
+        foreach (int rows in (int[])[0, -1]) Assert.That(() => New("mean", "median", 0, 0, rows, 4), Throws.TypeOf<ArgumentOutOfRangeException>());
+    }
+
+    [Test]
+    public void ItsRulesEndWithIt()
+    {
+        LastingRule within = new(), across = new();
+        new BucketedAggregation(_device, within, across, 5, 15, 4).Dispose();
+        Assert.That((within.IsDisposed, across.IsDisposed), Is.EqualTo((true, true)));
+    }
+
     private static float[][] Unit(int n)
         => [.. Enumerable.Range(0, n).Select(i => Enumerable.Range(0, n).Select(j => i == j ? 1f : 0f).ToArray())];
 
@@ -105,5 +133,22 @@ public sealed class BucketTests
         float[] result = new float[width];
         _device.Read(output.All, result);
         return result;
+    }
+
+    private sealed class LastingRule : AggregationRule
+    {
+        public bool IsDisposed { get; private set; }
+
+        public override string Name => "lasting";
+
+        public override int RowsNeeded => 1;
+
+        public override void Dispose()
+        {
+            IsDisposed = true;
+            base.Dispose();
+        }
+
+        protected override void Reduce(Device device, Rows rows, View output) => device.Copy(rows[0], output);
     }
 }

@@ -46,6 +46,9 @@ public sealed class ParseTests
         => Assert.That(() => AggregationRule.Parse(text, 2), Throws.TypeOf<FormatException>().With.Message.Contains(message));
 
     [Test]
+    public void ANegativeFIsRefused() => Assert.That(() => AggregationRule.Parse("mean", -1), Throws.TypeOf<ArgumentOutOfRangeException>());
+
+    [Test]
     public void EveryNameParses([ValueSource(typeof(AggregationRule), nameof(AggregationRule.Names))] string name)
     {
         using var rule = AggregationRule.Parse(name, 1);

@@ -28,6 +28,15 @@ public sealed class RuleTests
         => Assert.That(SampleRows.Aggregate("median", 0, [4, 1], [1, -3], [2, 7], [9, 1]), Is.EqualTo(new[] { 3f, 1f }));
 
     [Test]
+    public void OfRowsThatAreEquallyFarFromAllOthersKrumTakesTheFirst()
+        => Assert.That(SampleRows.Aggregate("krum", 0, [0, 0, 1], [0, 1, 0], [1, 0, 0]), Is.EqualTo(new[] { 0f, 0f, 1f }));
+
+    /// <summary>Among five rows two neighbours count: 2 + 8 of (3, 0), whose third is at 9, and 5 + 5 of (1, 2), whose third is at 8.</summary>
+    [Test]
+    public void OfEqualScoresTheNeighboursThatDoNotCountDecide()
+        => Assert.That(SampleRows.Aggregate("krum", 1, [0, 4], [4, 1], [3, 0], [0, 0], [1, 2]), Is.EqualTo(new[] { 1f, 2f }));
+
+    [Test]
     public void BulyanByHand()
     {
         // n = 7, f = 1: Krum takes 10.5, 10 (11 ties), 11, 9 (12 ties) and, of 0, 12 and 1000, 12 (0 ties); in each tie the
@@ -54,6 +63,33 @@ public sealed class RuleTests
     [Test]
     public void GeometricMedianOfAMajorityOfEqualRowsIsThatRow()
         => Assert.That(SampleRows.Aggregate("geometric-median", 0, [9, 9], [1, 2], [-50, 3], [1, 2], [1, 2]), Is.EqualTo(new[] { 1f, 2f }));
+
+    /// <summary>From the mean 2 the weights of 0, 1 and 5 become 1/2, 1 and 1/3, scaled to the sum 1: they change by 14/33 in total.</summary>
+    [TestCase("geometric-median(iterations=1)", 16 / 11.0)]
+    [TestCase("geometric-median(tolerance=0.43)", 16 / 11.0)]
+    [TestCase("geometric-median(tolerance=0.42,iterations=1)", 16 / 11.0)]
+    [TestCase("geometric-median", 1)]
+    public void GeometricMedianStopsAfterSoManyIterationsOrWhereTheWeightsStand(string rule, double expected)
+        => Comparisons.Within([expected], SampleRows.Aggregate(rule, 0, [0], [1], [5]), 1e-5, rule);
+
+    [Test]
+    public void GeometricMedianGoesOnWhereTheWeightsStillChangeByMoreThanTheTolerance()
+        => Assert.That(SampleRows.Aggregate("geometric-median(tolerance=0.42)", 0, [0], [1], [5])[0], Is.LessThan(1.4f));
+
+    [Test]
+    public void TheSizeOfTheRowsDoesNotMatterToTheGeometricMedian([Values(1e-4f, 1e4f)] float size)
+        => Assert.That(SampleRows.Aggregate("geometric-median", 0, [0], [size], [5 * size])[0] / size, Is.EqualTo(1).Within(1e-4));
+
+    [Test]
+    public void GeometricMedianWhoseIterateMeetsARowIsThatRow()
+        => Assert.That(SampleRows.Aggregate("geometric-median", 0, [-1], [0], [1]), Is.EqualTo(new[] { 0f }).Within(1e-5f));
+
+    /// <summary>The balls around 0 and 1 that hold two of the three rows have the radius 1; the first row's counts.</summary>
+    [TestCase(10_000, 1)]
+    [TestCase(10_000.5f, 0.5f)]
+    [TestCase(20_000, 0.5f)]
+    public void ARowThatIsFurtherOffThanTenThousandRadiiDoesNotPull(float far, float expected)
+        => Assert.That(SampleRows.Aggregate("geometric-median", 0, [0], [1], [far]), Is.EqualTo(new[] { expected }).Within(1e-4f));
 
     [Test]
     public void GeometricMedianEqualsPlainWeiszfeld([Values(3, 6, 15, 45)] int n, [Values(1, 2, 3)] int seed)
@@ -118,7 +154,7 @@ public sealed class RuleTests
 
     [Test]
     public void ANaNThatMostRowsHaveShows()
-        => Assert.That(SampleRows.Aggregate("geometric-median", 0, [float.NaN], [1], [float.NaN]), Is.EqualTo(new[] { float.NaN }));
+        => Assert.That(SampleRows.Aggregate("geometric-median", 0, [float.NaN, 1], [1, 2], [float.NaN, 6]), Is.EqualTo(new[] { float.NaN, 3 }));
 
     [Test]
     public void TooFewRowsAreRefusedWithTheNumbers()
@@ -126,7 +162,19 @@ public sealed class RuleTests
         Assert.That(() => SampleRows.Aggregate("krum", 2, SampleRows.Honest(6, 3, 1)), Throws.ArgumentException.With.Message.Contains("krum(f=2) needs 2f+3 = 7 rows for f = 2; there are 6."));
         Assert.That(() => SampleRows.Aggregate("multi-krum", 1, SampleRows.Honest(4, 3, 1)), Throws.ArgumentException.With.Message.Contains("2f+3 = 5 rows for f = 1; there are 4."));
         Assert.That(() => SampleRows.Aggregate("multi-krum(select=9)", 1, SampleRows.Honest(8, 3, 1)), Throws.ArgumentException.With.Message.Contains("9 rows to select as many; there are 8."));
+        Assert.That(() => SampleRows.Aggregate("multi-krum(select=5)", 1, SampleRows.Honest(4, 3, 1)), Throws.ArgumentException.With.Message.Contains("2f+3 = 5 rows for f = 1; there are 4."));
+        Assert.That(() => SampleRows.Aggregate("multi-krum(select=5)", 2, SampleRows.Honest(6, 3, 1)), Throws.ArgumentException.With.Message.Contains("2f+3 = 7 rows for f = 2; there are 6."));
         Assert.That(() => SampleRows.Aggregate("bulyan", 3, SampleRows.Honest(14, 3, 1)), Throws.ArgumentException.With.Message.Contains("4f+3 = 15 rows for f = 3; there are 14."));
+    }
+
+    [TestCase(1, 0, "demanding needs 1 row; there are 0.")]
+    [TestCase(3, 2, "demanding needs 3 rows; there are 2.")]
+    public void ARuleThatSaysNoMoreNeedsSoManyRows(int needed, int rows, string message)
+    {
+        using var device = new CpuDevice(1);
+        using var rule = new DemandingRule(needed);
+        using DeviceBuffer memory = device.Allocate(4);
+        Assert.That(() => rule.Aggregate(device, new Rows(memory.All, new long[rows], 1), memory.All), Throws.ArgumentException.With.Message.Contains(message));
     }
 
     [Test]
@@ -141,6 +189,18 @@ public sealed class RuleTests
         long before = GC.GetAllocatedBytesForCurrentThread();
         rule.Aggregate(device, Rows.Regular(memory.All, 20000, 20000, offsets), output.All);
         Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+    }
+
+    [Test]
+    public void ARuleThatHasSeenOtherRowsGivesWhatANewOneDoes([ValueSource(typeof(AggregationRule), nameof(AggregationRule.Names))] string name)
+    {
+        using var device = new CpuDevice(1);
+        using var rule = AggregationRule.Parse(name, 1);
+        foreach ((int n, ulong seed) in new[] { (9, 1ul), (7, 2ul), (9, 3ul), (11, 4ul), (8, 5ul) })
+        {
+            float[][] rows = SampleRows.Honest(n, 13, seed);
+            Comparisons.BitEqual(SampleRows.Aggregate(name, 1, rows), SampleRows.Aggregate(device, rule, rows), $"{name}, {n} rows");
+        }
     }
 
     private static double Distance(float[] x, float[] y) => x.Zip(y, (a, b) => ((double)a - b) * ((double)a - b)).Sum();
@@ -193,5 +253,14 @@ public sealed class RuleTests
         }
 
         return z;
+    }
+
+    private sealed class DemandingRule(int rows) : AggregationRule
+    {
+        public override string Name => "demanding";
+
+        public override int RowsNeeded => rows;
+
+        protected override void Reduce(Device device, Rows rows, View output) => Assert.Fail("there are too few rows");
     }
 }

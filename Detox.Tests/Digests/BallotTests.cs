@@ -106,7 +106,12 @@ public sealed class BallotTests(BallotKind kind)
         var tree = new BallotTree(_device, kind, 10);
         Assert.That(() => tree.Compute(buffer.All), Throws.ArgumentException.With.Message.Contains("9 floats where ballots are of 10"));
         Assert.That(() => tree.RootOf(new byte[5]), Throws.ArgumentException.With.Message.Contains("5 bytes of leaves"));
+        foreach (int length in (int[])[0, -1]) Assert.That(() => new BallotTree(_device, kind, length), Throws.TypeOf<ArgumentOutOfRangeException>());
     }
+
+    [Test]
+    public void AnUnknownKindIsNamed()
+        => Assert.That(() => BallotTree.DigestBytes((BallotKind)9), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("no ballot of kind 9"));
 
     [Test]
     public void ASecondBallotAllocatesNothing()

@@ -35,10 +35,12 @@ internal sealed class PlacementTests
         foreach (string name in (string[])["fixed", "worst"])
         {
             var placement = Placement.Create(name, table, 5, 1);
+            Assert.That(placement.Moves, Is.False);
             Assert.That(Marks(placement, 99), Is.EqualTo(Marks(placement, 0)));
             Assert.That(Marks(Placement.Create(name, table, 5, 2), 0), Is.Not.EqualTo(Marks(placement, 0)));
         }
         var random = Placement.Create("random", table, 5, 1);
+        Assert.That(random.Moves, Is.True);
         Assert.That(Marks(random, 99), Is.Not.EqualTo(Marks(random, 0)));
         Assert.That(Marks(random, 7), Is.EqualTo(Marks(Placement.Create("random", table, 5, 1), 7)));
     }
@@ -59,6 +61,19 @@ internal sealed class PlacementTests
     }
 
     [Test]
+    public void AnyRankMayBeByzantine([Values("random", "fixed", "worst")] string name)
+    {
+        // Two of 45 ranks under 1,000 seeds: that one of them is never drawn, where all are equally likely, has a chance below 1e-18.
+        bool[] ever = new bool[45];
+        for (ulong seed = 0; seed < 1000; seed++)
+        {
+            bool[] marks = Marks(Placement.Create(name, GroupTable.Create(45, 3, 1), 2, seed), 0);
+            for (int rank = 0; rank < 45; rank++) ever[rank] |= marks[rank];
+        }
+        Assert.That(ever, Is.All.True);
+    }
+
+    [Test]
     public void NothingIsAllocatedInAStep([Values("random", "fixed", "worst")] string name)
     {
         var placement = Placement.Create(name, GroupTable.Create(45, 3, 1), 5, 1);
@@ -73,7 +88,7 @@ internal sealed class PlacementTests
     public void UnknownNameListsTheKnown([Values("", "Worst", "best")] string name)
     {
         FormatException error = Assert.Throws<FormatException>(() => Placement.Create(name, GroupTable.Create(3, 3, 1), 1, 1))!;
-        Assert.That(error.Message, Does.Contain("random, fixed, worst").And.Contain($"'{name}'"));
+        Assert.That(error.Message, Does.Contain($"there is no placement '{name}'; there are random, fixed, worst"));
     }
 
     [Test]
@@ -85,7 +100,11 @@ internal sealed class PlacementTests
             DetoxException error = Assert.Throws<DetoxException>(() => Placement.Create(name, table, q, 1))!;
             Assert.That(error.Message, Does.Contain($"--byzantine {q}").And.Contain("0 to 45"));
         }
-        Assert.Throws<ArgumentException>(() => Placement.Create(name, table, 5, 1).Byzantine(0, new bool[44]));
+        foreach (int marks in (int[])[44, 46])
+        {
+            ArgumentException error = Assert.Throws<ArgumentException>(() => Placement.Create(name, table, 5, 1).Byzantine(0, new bool[marks]))!;
+            Assert.That(error.Message, Does.Contain($"expected 45 marks, found {marks}"));
+        }
     }
 
     internal static bool[] Marks(Placement placement, long step, int ranks = 45)

@@ -81,6 +81,7 @@ internal sealed class SamplePlanTests
     }
 
     [TestCase(479, 15, 32, "15 groups x 32 = 480 samples", "--batch 31")]
+    [TestCase(15, 15, 2, "15 groups x 2 = 30 samples", "--batch 1 fits")]
     [TestCase(10, 15, 1, "15 groups x 1 = 15 samples", "fewer ranks")]
     [TestCase(0, 1, 1, "holds 0", "fewer ranks")]
     [TestCase(10, 100_000, 100_000, "10000000000 samples", "fewer ranks")]
@@ -96,9 +97,13 @@ internal sealed class SamplePlanTests
     public void WrongArguments()
     {
         var plan = new SamplePlan(100, 5, 4, 1);
-        Assert.Throws<ArgumentException>(() => plan.Part(0, 0, new int[3]));
+        Assert.That(() => plan.Part(0, 0, new int[3]), Throws.ArgumentException.With.Message.Contains("expected room for 4 indices, found 3"));
+        Assert.Throws<ArgumentException>(() => plan.Part(0, 0, new int[5]));
         Assert.Throws<ArgumentOutOfRangeException>(() => plan.Part(-1, 0, new int[4]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => plan.Part(-plan.StepsPerEpoch, 0, new int[4]), "the first step of the epoch before the first");
+        Assert.Throws<ArgumentOutOfRangeException>(() => plan.Part(1, -1, new int[4]), "the last part of step 0");
         Assert.Throws<ArgumentOutOfRangeException>(() => plan.Part(0, 5, new int[4]));
+        foreach (int groups in (int[])[0, -1]) Assert.Throws<ArgumentOutOfRangeException>(() => new SamplePlan(100, groups, 4, 1));
     }
 
     private static int[] Part(SamplePlan plan, long step, int group, int batch)
