@@ -21,16 +21,16 @@ public readonly partial record struct ConvolutionBackwardWeights
         if (Shape.IsWinograd) ByTiles.Run(device);
         else ChunkByChunk(device, chunks, outputGradient);
         if (BiasGradient is not { } biasGradient) return;
-        ArrayView<float> sums = device.Room(_biasSums, (long)chunks * Shape.Outputs);
+        ArrayView<float> total = IlgpuDevice.Floats(biasGradient), sums = ChunkSums.Room(device, _biasSums, chunks, total);
         device.Each(sums.Length, new BiasChunk(Shape.Outputs, Positions, outputGradient, sums));
-        ChunkSums.Add(device, chunks, sums, IlgpuDevice.Floats(biasGradient));
+        ChunkSums.Add(device, chunks, sums, total);
     }
 
     private void ChunkByChunk(IlgpuDevice device, int chunks, ArrayView<float> outputGradient)
     {
-        ArrayView<float> sums = device.Room(ChunkSums.Memory, (long)chunks * Shape.WeightLength);
+        ArrayView<float> total = IlgpuDevice.Floats(WeightsGradient), sums = ChunkSums.Room(device, ChunkSums.Memory, chunks, total);
         TiledProduct.Launch(device, Shape.Taps, Shape.Outputs, chunks, new Product(Shape, Positions, IlgpuDevice.Floats(Input), outputGradient, sums));
-        ChunkSums.Add(device, chunks, sums, IlgpuDevice.Floats(WeightsGradient));
+        ChunkSums.Add(device, chunks, sums, total);
     }
 
     // A batch is a chunk of positions: the product of its turned patches and its output gradients. A row is a tap, a

@@ -10,8 +10,14 @@ internal static class ChunkSums
     /// <summary>For the chunks of products: one product runs after another.</summary>
     public static readonly Scratch<float> Memory = new();
 
+    /// <summary>Where the chunks' sums go; that of a single chunk goes where the total is wanted.</summary>
+    public static ArrayView<float> Room(IlgpuDevice device, Scratch<float> memory, int chunks, ArrayView<float> total)
+        => chunks == 1 ? total : device.Room(memory, chunks * total.Length);
+
     public static void Add(IlgpuDevice device, int chunks, ArrayView<float> sums, ArrayView<float> total)
-        => device.Each(total.Length, new Adder(chunks, sums, total));
+    {
+        if (chunks > 1) device.Each(total.Length, new Adder(chunks, sums, total));
+    }
 
     // One thread a sum.
     internal readonly struct Adder(int chunks, ArrayView<float> sums, ArrayView<float> total) : IThread

@@ -6,16 +6,12 @@ namespace Detox.Gpu.Kernels;
 // The lines of the transforms stand in the files of those who need them, operation by operation as in the reference.
 internal static partial class Winograd
 {
-    /// <summary>Brings the input to its places, [place][tile][channel].</summary>
-    public static ArrayView<float> DataPlaces(IlgpuDevice device, in ConvolutionShape shape, int tiles, ArrayView<float> input)
-    {
-        ArrayView<float> places = device.Room(Data, (long)Places * tiles * shape.Channels);
-        device.Each((long)tiles * shape.Channels, new DataThread(shape, input, places));
-        return places;
-    }
+    /// <summary>Where the input's places go, [place][tile][channel].</summary>
+    public static ArrayView<float> DataPlaces(IlgpuDevice device, in ConvolutionShape shape, int tiles)
+        => device.Room(Data, (long)Places * tiles * shape.Channels);
 
-    // One thread a tile and channel.
-    internal readonly struct DataThread(ConvolutionShape shape, ArrayView<float> input, ArrayView<float> places) : IThread
+    /// <summary>Brings a tile of a channel of the input to its places. It is one launch with the other side's transform.</summary>
+    internal readonly struct DataTransform(ConvolutionShape shape, ArrayView<float> input, ArrayView<float> places)
     {
         public void Run(long at)
         {
@@ -103,6 +99,9 @@ internal static partial class Winograd
         public float E => e;
 
         public float F => f;
+
+        public Six Plus(Six other)
+            => new(Portable.Add(a, other.A), Portable.Add(b, other.B), Portable.Add(c, other.C), Portable.Add(d, other.D), Portable.Add(e, other.E), Portable.Add(f, other.F));
 
         public static Six Load(ArrayView<float> from, long at, long step)
             => new(from[at], from[at + step], from[at + (2 * step)], from[at + (3 * step)], from[at + (4 * step)], from[at + (5 * step)]);

@@ -12,18 +12,39 @@ internal readonly partial record struct WinogradBackwardWeights
     public void Run(IlgpuDevice device)
     {
         int tiles = Samples * Winograd.Tiles(Shape), pairs = Shape.Channels * Shape.Outputs, chunks = (tiles + Winograd.Chunk - 1) / Winograd.Chunk;
-        ArrayView<float> data = Winograd.DataPlaces(device, Shape, tiles, IlgpuDevice.Floats(Input));
+        ArrayView<float> data = Winograd.DataPlaces(device, Shape, tiles);
         ArrayView<float> gradients = device.Room(_gradients, (long)Winograd.Places * tiles * Shape.Outputs);
-        ArrayView<float> sums = device.Room(ChunkSums.Memory, (long)chunks * Winograd.Places * pairs), total = device.Room(_sums, (long)Winograd.Places * pairs);
-        device.Each((long)tiles * Shape.Outputs, new GradientThread(Shape, IlgpuDevice.Floats(OutputGradient), gradients));
+        ArrayView<float> sums = device.Room(ChunkSums.Memory, (long)chunks * Winograd.Places * pairs);
+        long outputs = (long)tiles * Shape.Outputs, inputs = (long)tiles * Shape.Channels;
+        device.Launch(
+            TwoRanges.Groups(outputs, inputs),
+            new Transforms(new(outputs, inputs), new(Shape, IlgpuDevice.Floats(OutputGradient), gradients), new(Shape, IlgpuDevice.Floats(Input), data)));
         TiledProduct.Launch(
             device, Shape.Channels, Shape.Outputs, (long)chunks * Winograd.Places, new ChunkProduct(tiles, Shape.Channels, Shape.Outputs, data, gradients, sums));
-        ChunkSums.Add(device, chunks, sums, total);
-        device.Each(pairs, new KernelGradientThread(pairs, total, IlgpuDevice.Floats(WeightsGradient)));
+        device.Each(pairs, new KernelGradientThread(pairs, chunks, sums, IlgpuDevice.Floats(WeightsGradient)));
     }
 
-    // One thread a tile and output: its output gradient goes to its places, [place][tile][output].
-    internal readonly struct GradientThread(ConvolutionShape shape, ArrayView<float> outputGradient, ArrayView<float> places) : IThread
+    // One thread a tile and output, and one a tile and channel.
+    internal readonly struct Transforms(TwoRanges ranges, GradientTransform gradient, Winograd.DataTransform data) : IKernel
+    {
+        public static int Threads => TwoRanges.Threads;
+
+        public void Run()
+        {
+            long at = ranges.Index;
+            if (ranges.IsFirst)
+            {
+                if (at < ranges.First) gradient.Run(at);
+            }
+            else
+            {
+                if (at < ranges.Second) data.Run(at);
+            }
+        }
+    }
+
+    // The output gradient of a tile and output goes to its places, [place][tile][output].
+    internal readonly struct GradientTransform(ConvolutionShape shape, ArrayView<float> outputGradient, ArrayView<float> places)
     {
         public void Run(long at)
         {
@@ -85,14 +106,26 @@ internal readonly partial record struct WinogradBackwardWeights
         }
     }
 
-    // One thread a channel and output: its sums become the gradients of nine weights.
-    internal readonly struct KernelGradientThread(int pairs, ArrayView<float> sums, ArrayView<float> weightsGradient) : IThread
+    // One thread a channel and output: its sums, the chunks' added in their order, become the gradients of nine weights.
+    internal readonly struct KernelGradientThread(int pairs, int chunks, ArrayView<float> sums, ArrayView<float> weightsGradient) : IThread
     {
         public void Run(long at)
         {
-            long step = 6L * pairs;
-            Three c0 = Line(Six.Load(sums, at, step)), c1 = Line(Six.Load(sums, at + pairs, step)), c2 = Line(Six.Load(sums, at + (2L * pairs), step));
-            Three c3 = Line(Six.Load(sums, at + (3L * pairs), step)), c4 = Line(Six.Load(sums, at + (4L * pairs), step)), c5 = Line(Six.Load(sums, at + (5L * pairs), step));
+            long step = 6L * pairs, from = at;
+            Six s0 = Six.Load(sums, from, step), s1 = Six.Load(sums, from + pairs, step), s2 = Six.Load(sums, from + (2L * pairs), step);
+            Six s3 = Six.Load(sums, from + (3L * pairs), step), s4 = Six.Load(sums, from + (4L * pairs), step), s5 = Six.Load(sums, from + (5L * pairs), step);
+            for (int chunk = 1; chunk < chunks; chunk++)
+            {
+                from += (long)Winograd.Places * pairs;
+                s0 = s0.Plus(Six.Load(sums, from, step));
+                s1 = s1.Plus(Six.Load(sums, from + pairs, step));
+                s2 = s2.Plus(Six.Load(sums, from + (2L * pairs), step));
+                s3 = s3.Plus(Six.Load(sums, from + (3L * pairs), step));
+                s4 = s4.Plus(Six.Load(sums, from + (4L * pairs), step));
+                s5 = s5.Plus(Six.Load(sums, from + (5L * pairs), step));
+            }
+
+            Three c0 = Line(s0), c1 = Line(s1), c2 = Line(s2), c3 = Line(s3), c4 = Line(s4), c5 = Line(s5);
             Line(new(c0.A, c1.A, c2.A, c3.A, c4.A, c5.A)).Store(weightsGradient, at, pairs);
             Line(new(c0.B, c1.B, c2.B, c3.B, c4.B, c5.B)).Store(weightsGradient, at + (3L * pairs), pairs);
             Line(new(c0.C, c1.C, c2.C, c3.C, c4.C, c5.C)).Store(weightsGradient, at + (6L * pairs), pairs);

@@ -14,17 +14,39 @@ internal readonly partial record struct WinogradForward
     public void Run(IlgpuDevice device)
     {
         int tiles = Samples * Winograd.Tiles(Shape), pairs = Shape.Channels * Shape.Outputs;
-        ArrayView<float> data = Winograd.DataPlaces(device, Shape, tiles, IlgpuDevice.Floats(Input));
+        ArrayView<float> data = Winograd.DataPlaces(device, Shape, tiles);
         ArrayView<float> kernels = device.Room(_kernels, (long)Winograd.Places * pairs);
         ArrayView<float> products = device.Room(_products, (long)Winograd.Places * tiles * Shape.Outputs);
         ArrayView<float> weights = IlgpuDevice.Floats(Weights), bias = IlgpuDevice.Floats(Bias ?? Weights);
-        device.Each(pairs, new KernelThread(Shape.Channels, Shape.Outputs, IsTurned ? 1 : 0, weights, kernels));
+        long values = (long)tiles * Shape.Channels;
+        device.Launch(
+            TwoRanges.Groups(pairs, values),
+            new Transforms(new(pairs, values), new(Shape.Channels, Shape.Outputs, IsTurned ? 1 : 0, weights, kernels), new(Shape, IlgpuDevice.Floats(Input), data)));
         TiledProduct.Launch(device, tiles, Shape.Outputs, Winograd.Places, new Product(tiles, Shape.Channels, Shape.Outputs, data, kernels, products));
         device.Each((long)tiles * Shape.Outputs, new OutputThread(Shape, products, bias, Bias is null ? 0 : 1, IlgpuDevice.Floats(Output)));
     }
 
-    // One thread a channel and output: its nine weights go to their places, [place][channel][output].
-    internal readonly struct KernelThread(int channels, int outputs, int turned, ArrayView<float> weights, ArrayView<float> places) : IThread
+    // One thread a channel and output, and one a tile and channel.
+    internal readonly struct Transforms(TwoRanges ranges, KernelTransform kernels, Winograd.DataTransform data) : IKernel
+    {
+        public static int Threads => TwoRanges.Threads;
+
+        public void Run()
+        {
+            long at = ranges.Index;
+            if (ranges.IsFirst)
+            {
+                if (at < ranges.First) kernels.Run(at);
+            }
+            else
+            {
+                if (at < ranges.Second) data.Run(at);
+            }
+        }
+    }
+
+    // Nine weights of a channel and output go to their places, [place][channel][output].
+    internal readonly struct KernelTransform(int channels, int outputs, int turned, ArrayView<float> weights, ArrayView<float> places)
     {
         public void Run(long at)
         {
