@@ -25,6 +25,9 @@ public abstract class Device : IDisposable
     /// <summary>Bytes of the device's memory that its buffers take now.</summary>
     public abstract long AllocatedBytes { get; }
 
+    /// <summary>What it has been asked for so far; nothing that counts where the host itself computes.</summary>
+    public virtual DeviceWork Work => default;
+
     /// <summary>Copies from the host; the lengths must be equal.</summary>
     public abstract void Write(ReadOnlySpan<float> from, View to);
 
@@ -46,4 +49,11 @@ public abstract class Device : IDisposable
 
     protected abstract void Execute<TOp>(in TOp op)
         where TOp : struct, IOp, allows ref struct;
+}
+
+/// <summary>What a device was asked for: kernels started, waits of the host, bytes copied between host and device.</summary>
+public readonly record struct DeviceWork(long Launches, long Waits, long BytesCopied)
+{
+    public static DeviceWork operator -(DeviceWork later, DeviceWork earlier)
+        => new(later.Launches - earlier.Launches, later.Waits - earlier.Waits, later.BytesCopied - earlier.BytesCopied);
 }

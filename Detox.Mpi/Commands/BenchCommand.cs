@@ -15,7 +15,7 @@ internal static class BenchCommand
 
     public static Command Create()
     {
-        Option<bool> json = new("--json") { Description = "an array of {name, case, threads, seconds (median), gflops, bytes_per_second, share_of_peak}" };
+        Option<bool> json = new("--json") { Description = "an array of {name, case, threads, seconds (median), gflops, bytes_per_second, share_of_peak, launches, waits, bytes_copied}" };
         Option<string> only = new("--only") { Description = "measure only names that begin so: gradient, gemm, rule, ballot, kernel, layer", HelpName = "NAME" };
         Option<int[]> threads = new("--threads")
         {
@@ -59,14 +59,22 @@ internal static class BenchCommand
         {
             // The CPU device first, with all its threads: what the other one is compared with.
             foreach (Measurement m in Benchmarks.Run("cpu", only, [Environment.ProcessorCount])) cpuSeconds[m.Case] = m.Seconds;
-            table.AddColumn(new TableColumn("to CPU").RightAligned());
+            table.AddColumn(new TableColumn("to CPU").RightAligned())
+                .AddColumn(new TableColumn("launches").RightAligned())
+                .AddColumn(new TableColumn("waits").RightAligned())
+                .AddColumn(new TableColumn("MB copied").RightAligned());
         }
 
         foreach (Measurement m in Benchmarks.Run(device, only, compares ? [1] : threads))
         {
             measurements.Add(m);
             List<string> row = [m.Name, m.Case, m.Threads.ToString(CultureInfo.InvariantCulture), Time(m.Seconds), Rate(m.Gflops), Rate(m.BytesPerSecond / 1e9), Share(m.ShareOfPeak)];
-            if (compares) row.Add((cpuSeconds[m.Case] / m.Seconds).ToString("F3", CultureInfo.InvariantCulture));
+            if (compares)
+            {
+                row.Add((cpuSeconds[m.Case] / m.Seconds).ToString("F3", CultureInfo.InvariantCulture));
+                row.AddRange(m.Work is { } work ? [$"{work.Launches}", $"{work.Waits}", (work.BytesCopied / 1e6).ToString("F3", CultureInfo.InvariantCulture)] : ["", "", ""]);
+            }
+
             table.AddRow([.. row]);
         }
 
@@ -99,6 +107,9 @@ internal static class BenchCommand
                 RunFolder.WriteFinite(writer, "gflops", m.Gflops ?? double.NaN);
                 RunFolder.WriteFinite(writer, "bytes_per_second", m.BytesPerSecond ?? double.NaN);
                 RunFolder.WriteFinite(writer, "share_of_peak", m.ShareOfPeak ?? double.NaN);
+                RunFolder.WriteFinite(writer, "launches", m.Work?.Launches ?? double.NaN);
+                RunFolder.WriteFinite(writer, "waits", m.Work?.Waits ?? double.NaN);
+                RunFolder.WriteFinite(writer, "bytes_copied", m.Work?.BytesCopied ?? double.NaN);
                 writer.WriteEndObject();
             }
 

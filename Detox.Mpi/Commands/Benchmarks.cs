@@ -14,7 +14,11 @@ namespace Detox.Mpi.Commands;
 /// <param name="Gflops">Null where operations are not what counts.</param>
 /// <param name="BytesPerSecond">Of the bytes that must be read at least once; null where bytes are not what counts.</param>
 /// <param name="ShareOfPeak">Of what the device does at best in this run, in arithmetic or in copying, whichever is the larger share; null where the case is no single op.</param>
-internal sealed record Measurement(string Name, string Case, int Threads, double Seconds, double? Gflops, double? BytesPerSecond, double? ShareOfPeak = null);
+internal sealed record Measurement(string Name, string Case, int Threads, double Seconds, double? Gflops, double? BytesPerSecond, double? ShareOfPeak = null)
+{
+    /// <summary>What one run asks of a GPU; null where that is not counted.</summary>
+    public DeviceWork? Work { get; init; }
+}
 
 /// <summary>The measurements of bench: warmed up, repeated, medians.</summary>
 internal static class Benchmarks
@@ -94,7 +98,9 @@ internal static class Benchmarks
     {
         using GradientCase one = new(device, model, batch, side, channels);
         double seconds = Median(device, one.Payload, one.Run);
-        return new Measurement("gradient", $"{model} batch {batch}", threads, seconds, one.Network.GradientFlops(batch) / seconds / 1e9, null);
+        DeviceWork before = device.Work;
+        one.Run();
+        return new Measurement("gradient", $"{model} batch {batch}", threads, seconds, one.Network.GradientFlops(batch) / seconds / 1e9, null) { Work = device.Work - before };
     }
 
     /// <summary>Each layer of a network, forward and backward, as it runs within gradients: medians, with the share of the arithmetic peak.</summary>

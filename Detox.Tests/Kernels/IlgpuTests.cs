@@ -218,6 +218,31 @@ public sealed class IlgpuTests(IlgpuKind kind)
         BitEqual(Train(cpu, model, side, batch), Train(_device, model, side, batch), model);
     }
 
+    /// <summary>What a gradient asks of a device beside arithmetic, each of which costs a GPU microseconds; and it allocates nothing but what ILGPU does for a copy.</summary>
+    [TestCase("lenet", 28, 1, 30)]
+    [TestCase("resnet18", 32, 3, 271)]
+    public void AGradientStartsFewKernelsAndWaitsForNone(string model, int side, int channels, int mostLaunches)
+    {
+        if (IsSlow) return;
+        const int batch = 2;
+        using Network network = Network.Create(model, _device, side, side, channels, 10, batch);
+        float[] values = new float[network.StateLength], images = TestDevices.Random(batch * side * side * channels, 1), one = new float[1];
+        network.Initialise(3, values);
+        using DeviceBuffer state = _device.Upload(values), payload = _device.Allocate(network.PayloadLength);
+        int[] labels = [1, 2];
+        network.Gradient(state.All, images, labels, payload.All);
+        _device.Read(payload.All.Slice(0, 1), one);
+        DeviceWork before = _device.Work;
+        long allocated = GC.GetAllocatedBytesForCurrentThread();
+        network.Gradient(state.All, images, labels, payload.All);
+        const int bytesThatIlgpuAllocatesForACopy = 80;
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - allocated, Is.LessThanOrEqualTo(2 * bytesThatIlgpuAllocatesForACopy), "bytes allocated");
+        DeviceWork work = _device.Work - before;
+        Assert.That(work.Launches, Is.InRange(1, mostLaunches));
+        Assert.That(work.Waits, Is.Zero);
+        Assert.That(work.BytesCopied, Is.EqualTo((images.Length * sizeof(float)) + (labels.Length * sizeof(int))), "images and labels");
+    }
+
     [Test]
     public void ADeviceThatIsNotThereIsNamed()
     {

@@ -113,8 +113,7 @@ public sealed class IlgpuDevice : Device
         return IlgpuDevices.Of(context, kind).Length;
     }
 
-    /// <summary>What it has been asked for so far.</summary>
-    public DeviceWork Work => new(_launches, _transfers.Waits, _transfers.BytesCopied);
+    public override DeviceWork Work => new(_launches, _transfers.Waits, _transfers.BytesCopied);
 
     public override long AllocatedBytes => _bufferBytes + _scratch.Values.Sum(memory => memory.LengthInBytes);
 
@@ -176,13 +175,7 @@ public sealed class IlgpuDevice : Device
     internal ArrayView<T> Room<T>(Scratch<T> purpose, long length)
         where T : unmanaged
     {
-        if (!_scratch.TryGetValue(purpose, out MemoryBuffer? kept) || ((MemoryBuffer1D<T, Stride1D.Dense>)kept).Length < length)
-        {
-            kept?.Dispose();
-            _scratch.Remove(purpose);
-            _scratch[purpose] = kept = WithRoom(length * Interop.SizeOf<T>(), () => _accelerator.Allocate1D<T>(Math.Max(1, length)));
-        }
-
+        if (!_scratch.TryGetValue(purpose, out MemoryBuffer? kept) || ((MemoryBuffer1D<T, Stride1D.Dense>)kept).Length < length) kept = Grown(purpose, length);
         return ((MemoryBuffer1D<T, Stride1D.Dense>)kept).View.AsGeneral().BaseView.SubView(0, length);
     }
 
@@ -204,6 +197,14 @@ public sealed class IlgpuDevice : Device
         where T : unmanaged
         => _transfers.ToHost(memory, to);
 
+    // On its own: a lambda's captures are allocated where its method begins.
+    private MemoryBuffer Grown<T>(Scratch<T> purpose, long length)
+        where T : unmanaged
+    {
+        if (_scratch.Remove(purpose, out MemoryBuffer? kept)) kept.Dispose();
+        return _scratch[purpose] = WithRoom(length * Interop.SizeOf<T>(), () => _accelerator.Allocate1D<T>(Math.Max(1, length)));
+    }
+
     private T WithRoom<T>(long bytes, Func<T> allocate)
     {
         try
@@ -215,13 +216,6 @@ public sealed class IlgpuDevice : Device
             throw new DeviceException($"{Name} has no room for {bytes / 1e6:F0} MB more beside the {AllocatedBytes / 1e6:F0} MB of this rank ({error.Message}): take fewer ranks a device, a smaller batch, or --device cpu.", error);
         }
     }
-}
-
-/// <summary>What a device was asked for: kernels started, waits of the host, bytes between host and device.</summary>
-public readonly record struct DeviceWork(long Launches, long Waits, long BytesCopied)
-{
-    public static DeviceWork operator -(DeviceWork later, DeviceWork earlier)
-        => new(later.Launches - earlier.Launches, later.Waits - earlier.Waits, later.BytesCopied - earlier.BytesCopied);
 }
 
 /// <summary>A device that is not there, or cannot do what the kernels need.</summary>
