@@ -7,87 +7,11 @@ using static Detox.Tests.Comparisons;
 
 namespace Detox.Tests.Kernels;
 
-/// <summary>Every device computes the bits of the plain loops, whatever the shape.</summary>
+/// <summary>What convolutions are; that every device computes their bits, <see cref="OpTests"/> says.</summary>
 public sealed class ConvolutionTests
 {
     /// <summary>The largest error of a result by tiles, in parts of the results' root mean square: some eight times that of direct sums.</summary>
     private const double WinogradTolerance = 4e-5;
-
-    private static readonly (ConvolutionShape Shape, int Samples)[] _shapes =
-    [
-        (new(28, 28, 1, 5, 20), 2),
-        (new(12, 12, 20, 5, 50), 3),
-        (new(5, 5, 3, 5, 1), 1),
-        (new(7, 6, 3, 3, 23, Stride: 1, Padding: 1), 2),
-        (new(9, 8, 5, 3, 25, Stride: 2, Padding: 1), 3),
-        (new(8, 8, 7, 1, 9, Stride: 2), 2),
-        (new(11, 13, 2, 4, 6, Stride: 3, Padding: 2), 2),
-        (new(24, 24, 2, 1, 3), 2),
-        (new(6, 6, 16, 3, 16, Padding: 1), 2),
-        (new(9, 8, 17, 3, 33, Padding: 1), 3),
-        (new(9, 9, 50, 3, 16), 2),
-        (new(3, 3, 70, 3, 49, Padding: 1), 1),
-        (new(1, 1, 16, 3, 20, Padding: 2), 2),
-        (new(7, 4, 19, 3, 70, Padding: 2), 1),
-        (new(14, 11, 21, 3, 18, Padding: 2), 7),
-        (new(8, 8, 16, 3, 52, Padding: 1), 100),
-        (new(3, 3, 16, 3, 300, Padding: 1), 130),
-        (new(5, 5, 16, 3, 16, Padding: 1), 2),
-        (new(9, 9, 16, 3, 17, Stride: 2, Padding: 1), 2),
-        (ConvolutionShape.Linear(1, 1), 1),
-        (ConvolutionShape.Linear(800, 17), 5),
-        (ConvolutionShape.Linear(37, 101), 50),
-        (ConvolutionShape.Linear(3, 24), 600),
-        (ConvolutionShape.Linear(13, 48), 0),
-    ];
-
-    private static IEnumerable<TestCaseData> Cases()
-    {
-        foreach ((ConvolutionShape shape, int samples) in _shapes)
-            foreach ((int Lanes, int Threads) device in TestDevices.All)
-                yield return new TestCaseData(shape, samples, device).SetArgDisplayNames($"{shape.Height}x{shape.Width}x{shape.Channels} by {shape.Kernel} to {shape.Outputs}, stride {shape.Stride}, padding {shape.Padding}, {samples} samples", $"{device.Lanes} lanes", $"{device.Threads} threads");
-    }
-
-    [TestCaseSource(nameof(Cases))]
-    public void ForwardEqualsTheReference(ConvolutionShape shape, int samples, (int Lanes, int Threads) form)
-    {
-        float[] input = TestDevices.Random(samples * shape.InputLength, 1), weights = TestDevices.Random(shape.WeightLength, 2), bias = TestDevices.Random(shape.Outputs, 3);
-        using CpuDevice device = TestDevices.Create(form);
-        using DeviceBuffer x = device.Upload(input), w = device.Upload(weights), b = device.Upload(bias), y = device.Allocate(samples * shape.OutputLength);
-        float[] expected = new float[samples * shape.OutputLength];
-        foreach (bool biased in (bool[])[true, false])
-        {
-            ConvolutionForward.Reference(shape, samples, input, weights, biased ? bias : [], expected);
-            device.Run(new ConvolutionForward(shape, samples, x.All, w.All, biased ? b.All : null, y.All));
-            BitEqual(expected, device.Download(y), "output");
-        }
-    }
-
-    [TestCaseSource(nameof(Cases))]
-    public void BackwardInputEqualsTheReference(ConvolutionShape shape, int samples, (int Lanes, int Threads) form)
-    {
-        float[] gradient = TestDevices.Random(samples * shape.OutputLength, 4), weights = TestDevices.Random(shape.WeightLength, 5);
-        float[] expected = new float[samples * shape.InputLength];
-        ConvolutionBackwardInput.Reference(shape, samples, gradient, weights, expected);
-        using CpuDevice device = TestDevices.Create(form);
-        using DeviceBuffer dy = device.Upload(gradient), w = device.Upload(weights), dx = device.Upload(TestDevices.Random(expected.Length, 6));
-        device.Run(new ConvolutionBackwardInput(shape, samples, dy.All, w.All, dx.All));
-        BitEqual(expected, device.Download(dx), "input gradient");
-    }
-
-    [TestCaseSource(nameof(Cases))]
-    public void BackwardWeightsEqualsTheReference(ConvolutionShape shape, int samples, (int Lanes, int Threads) form)
-    {
-        float[] input = TestDevices.Random(samples * shape.InputLength, 7), gradient = TestDevices.Random(samples * shape.OutputLength, 8);
-        float[] weights = new float[shape.WeightLength], bias = new float[shape.Outputs];
-        ConvolutionBackwardWeights.Reference(shape, samples, input, gradient, weights, bias);
-        using CpuDevice device = TestDevices.Create(form);
-        using DeviceBuffer x = device.Upload(input), dy = device.Upload(gradient);
-        using DeviceBuffer dw = device.Upload(TestDevices.Random(weights.Length, 9)), db = device.Upload(TestDevices.Random(bias.Length, 10));
-        device.Run(new ConvolutionBackwardWeights(shape, samples, x.All, dy.All, dw.All, db.All));
-        BitEqual(weights, device.Download(dw), "weights gradient");
-        BitEqual(bias, device.Download(db), "bias gradient");
-    }
 
     /// <summary>Whether on plain loops or on a device: what does not fit together is named before anything runs.</summary>
     [Test]
@@ -136,27 +60,15 @@ public sealed class ConvolutionTests
         Assert.That(new ConvolutionForward(shape, samples / 2, x.Slice(0, x.Length / 2), w, null, y.Slice(0, y.Length / 2)).Check, Throws.Nothing);
     }
 
-    [TestCaseSource(typeof(TestDevices), nameof(TestDevices.All))]
-    public void AProductOfMatricesEqualsTheReference((int Lanes, int Threads) form)
-    {
-        const int m = 50, n = 35, k = 21;
-        float[] left = TestDevices.Random(m * k, 17), right = TestDevices.Random(k * n, 18), expected = new float[m * n];
-        MatrixMultiply.Reference(m, n, k, left, right, expected);
-        using CpuDevice device = TestDevices.Create(form);
-        using DeviceBuffer a = device.Upload(left), b = device.Upload(right), c = device.Allocate(m * n);
-        device.Run(new MatrixMultiply(m, n, k, a.All, b.All, c.All));
-        BitEqual(expected, device.Download(c), "product");
-    }
-
     [Test]
     public void AChunkOfTheWeightsGradientEndsWithinARowOfPixels()
-        => Assert.That(ConvolutionBackwardWeights.Chunk % _shapes[0].Shape.OutputWidth, Is.Not.Zero, "else the case above meets no such chunk");
+        => Assert.That(ConvolutionCases.Shapes.Any(one => one.Samples * one.Shape.Positions > ConvolutionBackwardWeights.Chunk && ConvolutionBackwardWeights.Chunk % one.Shape.OutputWidth != 0), "in some shape");
 
     [Test]
     public void SomeShapesMakeSeveralBlocksAndGroupsOfTiles()
     {
-        Assert.That(_shapes.Any(one => one.Shape.IsWinograd && one.Samples * Winograd.Tiles(one.Shape) > 2 * WinogradForward<Lanes512, Vector512<float>>.MostTiles), "blocks");
-        Assert.That(_shapes.Any(one => one.Shape.IsWinograd && one.Samples * Winograd.Tiles(one.Shape) > WinogradBackwardWeights<Lanes512, Vector512<float>>.GroupTiles(one.Shape)), "groups");
+        Assert.That(ConvolutionCases.Shapes.Any(one => one.Shape.IsWinograd && one.Samples * Winograd.Tiles(one.Shape) > 2 * WinogradForward<Lanes512, Vector512<float>>.MostTiles), "blocks");
+        Assert.That(ConvolutionCases.Shapes.Any(one => one.Shape.IsWinograd && one.Samples * Winograd.Tiles(one.Shape) > WinogradBackwardWeights<Lanes512, Vector512<float>>.GroupTiles(one.Shape)), "groups");
     }
 
     [TestCase(32, 32, 64, 3, 64, 1, 1, ExpectedResult = true)]

@@ -2,6 +2,7 @@ using Detox.Gpu;
 using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
 using Detox.Gpu.Devices.Ilgpu;
+using Detox.Tests.Ptx;
 using NUnit.Framework;
 
 namespace Detox.Tests.Kernels;
@@ -16,7 +17,7 @@ internal static class TestDevices
 {
     public static IEnumerable<(int Lanes, int Threads)> All => [(16, 1), (8, 1), (8, 3), (4, 2), (1, 1)];
 
-    /// <summary>These and every kind of GPU, as a fixture's argument.</summary>
+    /// <summary>These, every kind of GPU, and the machine that runs PTX, as a fixture's argument.</summary>
     public static IEnumerable<TestFixtureData> Fixtures()
     {
         foreach ((int Lanes, int Threads) form in All) yield return Fixture(new($"Cpu, {form.Lanes} lanes, {form.Threads} threads", IsSlow: false, () => Create(form)));
@@ -28,7 +29,12 @@ internal static class TestDevices
                 return IlgpuDevice.Open(kind, count => 0);
             }));
         }
+
+        yield return Fixture(new("Ptx", IsSlow: true, () => OpenPtx(new PtxLauncher())));
     }
+
+    /// <summary>The simulator's memory, with a launcher that runs its kernels as PTX.</summary>
+    public static IlgpuDevice OpenPtx(ILauncher launcher) => IlgpuDevice.Open(IlgpuKind.Simulator, count => 0, launcher);
 
     public static CpuDevice Create((int Lanes, int Threads) form) => new(form.Threads) { Lanes = form.Lanes };
 

@@ -8,10 +8,10 @@ namespace Detox.Tests.Kernels;
 /// <param name="Op">The name of its type.</param>
 /// <param name="What">The sizes.</param>
 /// <param name="IsTiny">Small enough for what only acts as a GPU.</param>
-/// <param name="Chooses">It moves floats without computing any, so that a NaN keeps its bits. Which NaN comes out of arithmetic is the processor's own.</param>
-internal sealed record OpCase(string Op, string What, bool IsTiny, bool Chooses, Action<Operands> Run)
+/// <param name="ExactNaN">Which NaN it writes is defined: it moves floats without computing any, or writes always the same one. Which NaN comes out of arithmetic is the processor's own.</param>
+internal sealed record OpCase(string Op, string What, bool IsTiny, bool ExactNaN, Action<Operands> Run)
 {
-    private readonly Lazy<float[]> _expected = new(() =>
+    private readonly Lazy<(float[] Memory, double[] Recorded)> _expected = new(() =>
     {
         using PlainDevice plain = new();
         return Operands.After(plain, Run);
@@ -20,11 +20,12 @@ internal sealed record OpCase(string Op, string What, bool IsTiny, bool Chooses,
     /// <summary>The device leaves the bits that the definition leaves, in the operands and around them.</summary>
     public void Compare(Device device)
     {
-        float[] found = Operands.After(device, Run);
-        BitEqual(Comparable(_expected.Value), Comparable(found), $"{Op}, {What}");
+        (float[] memory, double[] recorded) = Operands.After(device, Run);
+        BitEqual(Comparable(_expected.Value.Memory), Comparable(memory), $"{Op}, {What}");
+        BitEqual(_expected.Value.Recorded, recorded, $"{Op}, {What}: results on the host");
     }
 
-    private float[] Comparable(float[] values) => Chooses ? values : [.. values.Select(value => float.IsNaN(value) ? float.NaN : value)];
+    private float[] Comparable(float[] values) => ExactNaN ? values : [.. values.Select(value => float.IsNaN(value) ? float.NaN : value)];
 }
 
 /// <summary>Operands on a device, each with a float before and behind it that belongs to nobody.</summary>
@@ -33,15 +34,16 @@ internal sealed class Operands(Device device) : IDisposable
     private const float Nobodys = 77;
 
     private readonly List<DeviceBuffer> _buffers = [];
+    private readonly List<double> _recorded = [];
 
     public Device Device => device;
 
-    /// <summary>All floats of all operands after some ops, in the order in which they were made.</summary>
-    public static float[] After(Device device, Action<Operands> run)
+    /// <summary>All floats of all operands after some ops, in the order in which they were made, and what was recorded.</summary>
+    public static (float[] Memory, double[] Recorded) After(Device device, Action<Operands> run)
     {
         using Operands operands = new(device);
         run(operands);
-        return [.. operands._buffers.SelectMany(device.Download)];
+        return ([.. operands._buffers.SelectMany(device.Download)], [.. operands._recorded]);
     }
 
     public View Of(ReadOnlySpan<float> values)
@@ -60,6 +62,16 @@ internal sealed class Operands(Device device) : IDisposable
     public View Wild(int length, ulong seed) => Of(SampleRows.Values(length, seed, wild: true));
 
     public View Values(int length, ulong seed, bool wild) => wild ? Wild(length, seed) : Random(length, seed);
+
+    /// <summary>Notes what an op gives to the host.</summary>
+    public void Record(ReadOnlySpan<double> results) => _recorded.AddRange(results);
+
+    public void Record(ReadOnlySpan<byte> results)
+    {
+        foreach (byte result in results) _recorded.Add(result);
+    }
+
+    public void Record(bool result) => _recorded.Add(result ? 1 : 0);
 
     public void Dispose()
     {

@@ -4,8 +4,8 @@ using NUnit.Framework;
 namespace Detox.Tests.Kernels;
 
 /// <summary>Every op leaves the bits of its definition on every device, and its operands' errors are the same there.</summary>
-/// <remarks>OpenCL runs everywhere where a driver is, on a CPU too; the simulator takes the tiny cases only; CUDA runs where a GPU is and is
-/// said to be missing where none is.</remarks>
+/// <remarks>OpenCL runs everywhere where a driver is, on a CPU too; the simulator and the machine that runs PTX take the tiny cases only;
+/// CUDA runs where a GPU is and is said to be missing where none is.</remarks>
 [TestFixtureSource(typeof(TestDevices), nameof(TestDevices.Fixtures))]
 [NonParallelizable]
 public sealed class OpTests(DeviceForm form)

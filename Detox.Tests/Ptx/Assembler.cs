@@ -86,13 +86,19 @@ internal sealed partial class AssembledKernel
 
     public required IReadOnlyList<Sass> Code { get; init; }
 
-    /// <summary>The loops that hold no other.</summary>
-    public IReadOnlyList<IReadOnlyList<Sass>> InnermostLoops()
+    /// <summary>The longest run of instructions, of those with the most of a kind, that no branch enters or leaves.</summary>
+    public IReadOnlyList<Sass> LongestRun(string kind)
     {
-        Dictionary<int, int> places = Code.Select((one, at) => (one.Address, at)).ToDictionary();
-        (int From, int To)[] loops = [.. Code.Select((one, at) => (From: places.GetValueOrDefault(one.Target, int.MaxValue), To: at)).Where(loop => loop.From < loop.To)];
-        return [.. loops.Where(loop => !loops.Any(other => other != loop && other.From >= loop.From && other.To <= loop.To))
-            .Select(loop => Code.Skip(loop.From).Take(loop.To - loop.From + 1).ToArray())];
+        HashSet<int> targets = [.. Code.Select(one => one.Target)];
+        List<List<Sass>> runs = [[]];
+        foreach (Sass one in Code)
+        {
+            if (targets.Contains(one.Address)) runs.Add([]);
+            runs[^1].Add(one);
+            if (one.Kind is "BRA" or "BRX" or "CALL" or "RET" or "EXIT") runs.Add([]);
+        }
+
+        return runs.MaxBy(run => (run.Count(one => one.Kind == kind), run.Count))!;
     }
 
     public int Count(string kind) => Code.Count(one => one.Kind == kind);

@@ -12,25 +12,29 @@ namespace Detox.Tests.Ptx;
 [NonParallelizable]
 public sealed class KernelTests
 {
-    private readonly PtxLauncher _launcher = new();
-    private IlgpuDevice _device = null!;
-
-    [OneTimeSetUp]
-    public void Open() => _device = IlgpuDevice.Open(IlgpuKind.Simulator, _ => 0, _launcher);
-
-    [OneTimeTearDown]
-    public void Close() => _device.Dispose();
-
     [TestCaseSource(typeof(KernelTexts), nameof(KernelTexts.Cases))]
     public void EveryInstructionIsKnown(Type kernel)
         => Assert.That(PtxModule.Parse(KernelTexts.Of(kernel)).Kernels, Has.Count.EqualTo(1));
+
+    /// <summary>The machine runs all tiny cases, as <see cref="OpTests"/> says; so it runs every kernel.</summary>
+    [Test]
+    public void TheTinyCasesLaunchEveryKernel()
+    {
+        Notes notes = new();
+        using IlgpuDevice device = TestDevices.OpenPtx(notes);
+        notes.Launched.Clear();
+        notes.RunsNone = true;
+        foreach (OpCase one in OpCases.All.Where(one => one.IsTiny)) Operands.After(device, one.Run);
+        Assert.That(KernelTexts.All().Except(notes.Launched).Select(KernelTexts.NameOf), Is.Empty);
+    }
 
     [Test]
     public void LeNetTrainsThreeSteps()
     {
         const int side = 28, batch = 2;
         using CpuDevice cpu = new(1);
-        BitEqual(Train(cpu), Train(_device), "weights");
+        using IlgpuDevice machine = TestDevices.OpenPtx(new PtxLauncher());
+        BitEqual(Train(cpu), Train(machine), "weights");
 
         static float[] Train(Device device)
         {
@@ -45,6 +49,23 @@ public sealed class KernelTests
             }
 
             return device.Download(weights);
+        }
+    }
+
+    /// <summary>Notes which kernels are launched, and may run none.</summary>
+    private sealed class Notes : ILauncher
+    {
+        private readonly PtxLauncher _machine = new();
+
+        public HashSet<Type> Launched { get; } = [];
+
+        public bool RunsNone { get; set; }
+
+        public void Launch<TKernel>(int groups, in TKernel kernel)
+            where TKernel : struct, IKernel
+        {
+            Launched.Add(typeof(TKernel));
+            if (!RunsNone) _machine.Launch(groups, kernel);
         }
     }
 }

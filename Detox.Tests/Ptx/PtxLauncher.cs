@@ -7,9 +7,6 @@ internal sealed class PtxLauncher(PtxChecks? checks = null) : ILauncher
 {
     private readonly Dictionary<Type, PtxKernel> _loaded = [];
 
-    /// <summary>The kernels that have run.</summary>
-    public IReadOnlyCollection<Type> Launched => _loaded.Keys;
-
     public void Launch<TKernel>(int groups, in TKernel kernel)
         where TKernel : struct, IKernel
     {

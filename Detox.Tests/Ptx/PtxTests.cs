@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Detox.Gpu.Kernels;
 
 namespace Detox.Tests.Ptx;
 
@@ -31,17 +32,28 @@ public sealed class PtxTests
         Assert.That(KernelTexts.All().Count(), Is.GreaterThanOrEqualTo(30));
     }
 
-    /// <summary>Sums in registers, tiles in shared memory and four words at a time: what the speed of a product rests on.</summary>
-    [Test]
-    public void AProductKeepsItsSumsInRegisters()
+    /// <summary>Sums in registers, tiles in shared memory, and factors of four rows at a time where a thread has so many: what the speed of a product rests on.</summary>
+    [TestCaseSource(nameof(Products))]
+    public void AProductKeepsItsSumsInRegisters(Type product)
     {
-        Type[] products = [.. KernelTexts.All().Where(kernel => KernelTexts.NameOf(kernel).Contains("Dense", StringComparison.Ordinal))];
-        Assert.That(products, Has.Length.GreaterThanOrEqualTo(2));
-        foreach (Type product in products)
-        {
-            string ptx = KernelTexts.Of(product);
-            Assert.That(ptx, Does.Contain("ld.shared.v4").And.Contain("bar.sync").And.Not.Contain(".local"));
-            Assert.That(Regex.Count(ptx, @"fma\.rn\.f32"), Is.GreaterThanOrEqualTo(64));
-        }
+        // Sixteen terms in a row, and a loop for those that are left.
+        const int Terms = 16 + 1, Columns = 8;
+        int rows = SumsOf(product) == typeof(TiledProduct.Sums8) ? 8 : SumsOf(product) == typeof(TiledProduct.Sums4) ? 4 : 2;
+        string ptx = KernelTexts.Of(product);
+        Assert.That(ptx, Does.Contain("bar.sync").And.Not.Contain(".local"));
+        Assert.That(Regex.Count(ptx, @"fma\.rn\.f32"), Is.EqualTo(Terms * rows * Columns));
+        Assert.That(Regex.Count(ptx, @"ld\.shared\.v4\.f32"), Is.GreaterThanOrEqualTo(Terms * (rows / 4)), "factors of four rows");
     }
+
+    [Test]
+    public void EveryProductHasEveryKindOfSums()
+    {
+        Type[] products = [.. Products().Select(one => (Type)one.Arguments[0]!)];
+        Assert.That(products.Select(SumsOf).Distinct(), Is.EquivalentTo((Type[])[typeof(TiledProduct.Sums2), typeof(TiledProduct.Sums4), typeof(TiledProduct.Sums8)]));
+        Assert.That(products.Select(one => one.GetGenericArguments()[0]).Distinct().Count(), Is.EqualTo(products.Length / 3).And.GreaterThanOrEqualTo(6));
+    }
+
+    private static IEnumerable<TestCaseData> Products() => KernelTexts.Cases().Where(one => one.Arguments[0] is Type { IsGenericType: true } kernel && kernel.GetGenericTypeDefinition() == typeof(Tiled<,>));
+
+    private static Type SumsOf(Type product) => product.GetGenericArguments()[1];
 }

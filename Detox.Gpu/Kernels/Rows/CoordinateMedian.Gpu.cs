@@ -69,7 +69,7 @@ public readonly unsafe ref partial struct CoordinateMedian
             while (shift > 0 & equal > 1)
             {
                 shift -= DigitBits;
-                for (int digit = 0; digit < Digits; digit++) counts[(digit * Columns) + Group.IdxX] = 0;
+                for (int digit = 0; digit <= Digits; digit++) counts[(digit * Columns) + Group.IdxX] = 0;
                 for (int i = 0; i < rows.Count; i++)
                 {
                     // What differs in a higher bit is counted beyond the digits, where nobody looks.
