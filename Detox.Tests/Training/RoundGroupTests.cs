@@ -103,7 +103,7 @@ public sealed class RoundGroupTests
             Assert.That(round.State.Tried, Is.EquivalentTo(ScriptedRound.Members));
             Assert.That(round.Record.Blames, Is.Empty, "they may still answer");
         },
-        options: ScriptedRound.Options(patience: 0.4f));
+        options: ScriptedRound.Options(patience: 0.2f));
 
     [Test]
     public void AGroupWhoseVectorsAreAllWrongIsVoidAtOnceAndNotByTime()
