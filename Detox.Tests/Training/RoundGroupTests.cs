@@ -118,7 +118,7 @@ public sealed class RoundGroupTests
                 AssertVoid(round, byTime: false);
                 Assert.That(round.Record.Blames, Is.EquivalentTo(new[] { Named(0, Fault.VectorMismatch), Named(1, Fault.VectorMismatch), Named(2, Fault.VectorMismatch) }));
             });
-        Assert.That(Stopwatch.GetElapsedTime(start).TotalSeconds, Is.LessThan(5), "half of the patience");
+        Assert.That(Stopwatch.GetElapsedTime(start).TotalSeconds, Is.LessThan(ScriptedRound.Patience / 2));
     }
 
     [Test]
@@ -155,7 +155,7 @@ public sealed class RoundGroupTests
                 Assert.That(round.Record.VoidsByTime, Is.EqualTo(othersAgree ? [] : new[] { ScriptedRound.Group }));
             },
             options: ScriptedRound.Options(patience));
-        Assert.That(Stopwatch.GetElapsedTime(start).TotalSeconds, Is.GreaterThan(0.9 * patience).And.LessThan(3));
+        Assert.That(Stopwatch.GetElapsedTime(start).TotalSeconds, Is.GreaterThan(0.9 * patience).And.LessThan(ScriptedRound.LongWait));
     }
 
     [Test]
@@ -173,7 +173,7 @@ public sealed class RoundGroupTests
                 Assert.That(round.Record.Notices, Is.Empty);
             },
             round => round[2].IsAbsent = true);
-        Assert.That(Stopwatch.GetElapsedTime(start).TotalSeconds, Is.LessThan(5), "half of the patience");
+        Assert.That(Stopwatch.GetElapsedTime(start).TotalSeconds, Is.LessThan(ScriptedRound.Patience / 2));
     }
 
     [Test]
@@ -262,7 +262,7 @@ public sealed class RoundGroupTests
                 Assert.That(round[1].Pay(Step), Is.EqualTo(ScriptedRound.RightBallot), "what a late ballot is compared with");
             },
             options: ScriptedRound.Options() with { Wait = Wait.Majority });
-        Assert.That(Stopwatch.GetElapsedTime(start).TotalSeconds, Is.LessThan(5), "half of the patience");
+        Assert.That(Stopwatch.GetElapsedTime(start).TotalSeconds, Is.LessThan(ScriptedRound.Patience / 2));
     }
 
     [Test]

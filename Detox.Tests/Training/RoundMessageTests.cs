@@ -269,7 +269,7 @@ public sealed class RoundMessageTests
         {
             foreach (Conversation rank in round.Round.Ranks) rank.HasLeft = rank != round[2];
             round[2].IsAbsent = true;
-            Assert.That(round.Round.AwaitLeaving(TimeSpan.FromSeconds(10)), Is.EqualTo((1L << 40, 3L << 33)));
+            Assert.That(round.Round.AwaitLeaving(TimeSpan.FromSeconds(ScriptedRound.LongWait)), Is.EqualTo((1L << 40, 3L << 33)));
             Assert.That((round[2].HasLeft, round[2].IsAbsent), Is.EqualTo((true, false)));
             AssertBlamed(round);
         });
@@ -285,7 +285,7 @@ public sealed class RoundMessageTests
         round =>
         {
             foreach (Conversation rank in round.Round.Ranks) rank.HasLeft = rank != round[2];
-            Assert.That(round.Round.AwaitLeaving(TimeSpan.FromSeconds(10)), Is.EqualTo((0L, 0L)));
+            Assert.That(round.Round.AwaitLeaving(TimeSpan.FromSeconds(ScriptedRound.LongWait)), Is.EqualTo((0L, 0L)));
             Assert.That(round[2].HasLeft, Is.True);
             AssertBlamed(round);
         });

@@ -17,6 +17,10 @@ internal sealed class ScriptedRound : IDisposable
     public const int Floats = 2500;
 
     public const long Step = 7;
+
+    /// <summary>Seconds; a step in which nobody is silent takes a thousandth of it.</summary>
+    public const float Patience = 3;
+
     private const int Size = 3, Ranks = 2 * Size;
 
     private readonly CpuDevice _device = new(1);
@@ -94,13 +98,15 @@ internal sealed class ScriptedRound : IDisposable
         }
     }
 
+    /// <summary>Seconds in which what is asked for surely comes.</summary>
+    public const int LongWait = 5;
+
     /// <summary>Runs one step. Each script is run as one rank of the scripted group; what it sends before it first listens is there when the step begins.</summary>
     /// <param name="prepare">Rank 0, before the step: who is absent, or owes what.</param>
     public static void Run(
         Action<ScriptedRank> first, Action<ScriptedRank> second, Action<ScriptedRank> third, Action<ScriptedRound> check, Action<ScriptedRound>? prepare = null,
         TrainOptions? options = null)
     {
-        const int seconds = 20;
         Action<ScriptedRank>[] scripts = [first, second, third];
         Task ranks = Task.Run(() => InProcessWorld.Run(Ranks, world =>
         {
@@ -127,11 +133,11 @@ internal sealed class ScriptedRound : IDisposable
                 own.HasEnded();
             }
         }));
-        if (Task.WaitAny([ranks], TimeSpan.FromSeconds(seconds)) < 0) Assert.Fail($"after {seconds} s the step goes on");
+        if (Task.WaitAny([ranks], TimeSpan.FromSeconds(2 * LongWait)) < 0) Assert.Fail($"after {2 * LongWait} s the step goes on");
         ranks.GetAwaiter().GetResult();
     }
 
-    public static TrainOptions Options(float patience = 10) => new() { Ranks = Ranks, GroupSize = Size, Byzantine = 1, Patience = patience };
+    public static TrainOptions Options(float patience = Patience) => new() { Ranks = Ranks, GroupSize = Size, Byzantine = 1, Patience = patience };
 
     public static Ballot BallotOf(float[] vector)
     {
@@ -219,6 +225,7 @@ internal sealed class ScriptedRank(Communicator world)
     public void Hear(MessageKind kind, int number = 0)
     {
         HasSpoken();
+        if (!world.Await(() => world.Probe(0, Tag.FromServer, out _, out _), TimeSpan.FromSeconds(ScriptedRound.LongWait))) Assert.Fail($"rank {Rank} is not asked: {kind}");
         Instruction[] heard = new Instruction[1];
         world.Receive(heard.AsSpan(), 0, Tag.FromServer);
         Assert.That((heard[0].Head.Kind, heard[0].Head.Step, heard[0].Head.Number), Is.EqualTo((kind, ScriptedRound.Step, number)));

@@ -324,7 +324,7 @@ public sealed class WorkerTests
 
     private static void Run(Action<ServerSide> server, Action<WorkerSide> worker, string attack = "none", bool holdsBack = true)
     {
-        const int seconds = 20;
+        const int seconds = 5;
         using Barrier meeting = new(2);
         Task ranks = Task.Run(() => InProcessWorld.Run(3, inner =>
         {
@@ -356,7 +356,7 @@ public sealed class WorkerTests
     {
         public CrowdedCommunicator World => world;
 
-        public void Meet() => meeting.SignalAndWait(TimeSpan.FromSeconds(10));
+        public void Meet() => meeting.SignalAndWait(TimeSpan.FromSeconds(ScriptedRound.LongWait));
 
         /// <summary>Lets rank 1 compute a step with weights that are on rank 0's board, damaged or not.</summary>
         public void LetProceed(long step, HeadFlags flags = HeadFlags.None, float hold = 0, bool damage = false)
@@ -431,7 +431,7 @@ public sealed class WorkerTests
 
         public (int Taken, int Given) Turns => (World.Taken, World.Given);
 
-        public void Meet() => _meeting.SignalAndWait(TimeSpan.FromSeconds(10));
+        public void Meet() => _meeting.SignalAndWait(TimeSpan.FromSeconds(ScriptedRound.LongWait));
 
         public long? VoteInNextStep(bool isByzantine = false)
         {
