@@ -81,7 +81,11 @@ public sealed class DissenterTests
             rank.Vote(Ballot.Invalid);
             rank.ShowLeaves(ScriptedRound.Right, leaf: null);
         },
-        round => AssertBlamed(round, Named(Fault.Dissent)));
+        round =>
+        {
+            AssertBlamed(round, Named(Fault.Dissent));
+            Assert.That(round[1].HasHeard, Is.True, "there is no leaf to ask for");
+        });
 
     public static IEnumerable<TestCaseData> NoAnswers()
     {
