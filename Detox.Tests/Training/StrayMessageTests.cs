@@ -46,6 +46,19 @@ public sealed class StrayMessageTests
     });
 
     [Test]
+    public void AFloodIsThrownAwayAPartAtATime() => Run(world =>
+    {
+        const int flood = 1500, atATime = 1024;
+        for (int i = 0; i < flood && world.Rank == 3; i++) world.ImmediateSend<int>(new int[1], 2, Tag.Forged);
+        world.Barrier();
+        if (world.Rank != 2) return;
+        new StrayMessages(world, [2, 4], hasColluders: false).Drop();
+        int left = 0;
+        for (; world.Probe(3, Tag.Forged, out _, out _); left++) world.Drop(3, Tag.Forged).Wait();
+        Assert.That(left, Is.EqualTo(flood - atATime));
+    });
+
+    [Test]
     public void RankZeroKeepsWhatItIsTold() => Run(world =>
     {
         if (world.Rank == 3) world.ImmediateSend<int>(new int[7], 0, Tag.ToServer);
