@@ -64,7 +64,6 @@ internal sealed partial class Round
         {
             round.Majority = ballots[winner];
             round.State = GroupState.Fetching;
-            foreach (int member in members) Compare(_ranks[member]);
         }
         else if (!isAwaited && _options.OnVoid == OnVoid.Recompute && !round.IsRepeated)
         {
