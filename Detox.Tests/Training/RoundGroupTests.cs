@@ -289,6 +289,8 @@ public sealed class RoundGroupTests
         rank => rank.VoteAndSend(ScriptedRound.RightBallot, ScriptedRound.Right),
         rank =>
         {
+            rank.HasSpoken();
+            Thread.Sleep(50);
             rank.Vote(theyAgree ? ScriptedRound.RightBallot : _wrongBallot);
         },
         rank =>
@@ -383,6 +385,7 @@ public sealed class RoundGroupTests
         Assert.That(round.State.Majority, Is.EqualTo(ScriptedRound.RightBallot));
         Comparisons.BitEqual(ScriptedRound.Right, round.State.Winner!.Floats, "the winner's vector");
         Assert.That(round.Record.Blames, Is.EqualTo(expected));
+        foreach (int member in ScriptedRound.Members) Assert.That(round.Round.Ranks[member].HasHeard, Is.True, $"rank {member} was asked what it did not expect");
         Assert.That((round.Record.Voids.Count, round.Record.VoidsByTime.Count), Is.EqualTo((0, 0)));
         Assert.That(round.FreeSlots, Is.EqualTo(ScriptedRound.SlotCount - 2), "all but the two winners'");
     }

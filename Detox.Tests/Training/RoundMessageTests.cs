@@ -191,6 +191,25 @@ public sealed class RoundMessageTests
             if (isKnown) round[2].Remember(Step - 1, _other);
         });
 
+    /// <summary>A ballot of the last step, or what is none, while its group still votes on this one.</summary>
+    [TestCase(Wait.All, true)]
+    [TestCase(Wait.All, false)]
+    [TestCase(Wait.Majority, true)]
+    [TestCase(Wait.Majority, false)]
+    public void WhoIsLateMayTakeUpThisStep(Wait wait, bool votes) => Run(
+        rank =>
+        {
+            if (votes) rank.Vote(ScriptedRound.RightBallot, step: Step - 1);
+            else rank.Send([1, 2, 3]);
+        },
+        round =>
+        {
+            Assert.That(round.LetProceed, Does.Contain(Rank));
+            Assert.That((round[2].Owes, round[2].Ballot), Is.EqualTo((false, (Ballot?)null)));
+        },
+        round => round[2].Owe(Step - 1),
+        ScriptedRound.Options() with { Wait = wait });
+
     [Test]
     public void ALateBallotThatAgreesIsNotBlamed() => Run(
         rank => rank.Vote(_other, step: Step - 1),
@@ -275,6 +294,22 @@ public sealed class RoundMessageTests
         });
 
     [Test]
+    public void WhoEndsHasNotAnswered() => Run(
+        rank =>
+        {
+            rank.Vote(ScriptedRound.RightBallot);
+            rank.HasEnded();
+            rank.Send(MessageKind.Bye, new byte[2 * sizeof(long)]);
+        },
+        round =>
+        {
+            foreach (Conversation rank in round.Round.Ranks) rank.HasLeft = rank != round[2];
+            round[2].Ask(MessageKind.SendLeaves, Step);
+            round.Round.AwaitLeaving(TimeSpan.FromSeconds(ScriptedRound.LongWait));
+            AssertBlamed(round, Named(Fault.NoAnswer));
+        });
+
+    [Test]
     public void WhoSendsSomethingElseAtTheEndHasLeft() => Run(
         rank =>
         {
@@ -301,8 +336,8 @@ public sealed class RoundMessageTests
         return message;
     }
 
-    private static void Run(Action<ScriptedRank> last, Action<ScriptedRound> check, Action<ScriptedRound>? prepare = null) => ScriptedRound.Run(
-        rank => rank.VoteAndSend(ScriptedRound.RightBallot, ScriptedRound.Right), rank => rank.Vote(ScriptedRound.RightBallot), last, check, prepare);
+    private static void Run(Action<ScriptedRank> last, Action<ScriptedRound> check, Action<ScriptedRound>? prepare = null, TrainOptions? options = null) => ScriptedRound.Run(
+        rank => rank.VoteAndSend(ScriptedRound.RightBallot, ScriptedRound.Right), rank => rank.Vote(ScriptedRound.RightBallot), last, check, prepare, options);
 
     private static Blame Named(Fault fault) => new(Step, Rank, ScriptedRound.Group, fault);
 
