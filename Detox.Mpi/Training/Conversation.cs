@@ -104,8 +104,8 @@ internal sealed class Conversation(Communicator world, int rank, int group, stri
     /// <summary>Whether the message received last was thrown away, as there is none of such a length in this conversation.</summary>
     public bool WasDropped => _room == Room.None;
 
-    /// <summary>What follows the head in an answer.</summary>
-    public ReadOnlySpan<byte> Body => _answer.AsSpan(Head.Bytes, (int)_bytes - Head.Bytes);
+    /// <summary>What follows the head in an answer; nothing where the message received last was none.</summary>
+    public ReadOnlySpan<byte> Body => _room == Room.Answer ? _answer.AsSpan(Head.Bytes, (int)_bytes - Head.Bytes) : [];
 
     /// <summary>Whether it may be expected to answer soon: it owes nothing but what it was free to leave.</summary>
     public bool IsHere => !IsAbsent && _owed.TrueForAll(owed => owed.IsSpare);

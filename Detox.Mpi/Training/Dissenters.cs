@@ -69,11 +69,10 @@ internal sealed class Dissenters(BallotTree tree, StepRecord record)
     }
 
     /// <summary>The step is over: writes down what is known of each dissenter.</summary>
-    public void Close(IReadOnlyList<GroupRound> rounds)
+    public void Close()
     {
         foreach (Case dissent in _cases)
         {
-            if (rounds[dissent.Rank.Group].State != GroupState.Verified) continue;
             record.Add(new Blame(
                 record.Step, dissent.Rank.Rank, dissent.Rank.Group, dissent.HasLied ? Fault.FalseLeaves : Fault.Dissent,
                 dissent.Differing, dissent.Index, dissent.Expected, dissent.Found));

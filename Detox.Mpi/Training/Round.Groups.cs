@@ -64,7 +64,6 @@ internal sealed partial class Round
         {
             round.Majority = ballots[winner];
             round.State = GroupState.Fetching;
-            foreach (int member in members) Compare(_ranks[member]);
         }
         else if (!isAwaited && _options.OnVoid == OnVoid.Recompute && !round.IsRepeated)
         {
@@ -185,12 +184,12 @@ internal sealed partial class Round
 
     private int Preference(Conversation rank) => (rank.LeavesQuestions(_step) ? 2 : 0) + (rank.VectorsDue > 0 ? 0 : 1);
 
-    /// <summary>9. Once its group's vector is verified, a rank whose ballot is another one is asked where it differs.</summary>
+    /// <summary>9. Once its group's vector is verified, a rank whose ballot is another one is asked where it differs. One that computes once more has not said its last.</summary>
     private void Compare(Conversation rank)
     {
         GroupRound round = _rounds[rank.Group];
         if (round.State != GroupState.Verified || rank.Ballot is not { } ballot || ballot == round.Majority) return;
-        if (rank.HasDamagedWeights || rank.WasRefused) return;
+        if (rank.HasDamagedWeights || rank.WasRefused || rank.Asked == MessageKind.Recompute) return;
         _dissenters.Examine(rank, round);
     }
 }

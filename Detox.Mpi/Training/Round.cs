@@ -222,7 +222,7 @@ internal sealed partial class Round
             GiveBackCandidates(round);
         }
 
-        _dissenters.Close(_rounds);
+        _dissenters.Close();
         foreach (Conversation rank in _ranks)
         {
             if (rank.Ballot is null) _record.Missing.Add(rank.Rank);

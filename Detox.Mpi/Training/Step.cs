@@ -49,8 +49,6 @@ internal sealed class Step(
         server.Aggregate();
         clock.Lap(Phase.Aggregate);
 
-        // How long ranks wait for the next step's weights follows from it: less than rank 0 waits for their ballots.
-        server.Took(record.MethodSeconds);
         bool stepFollows = !record.Diverged && step + 1 < steps;
 
         // Before the next step's weights go out: with them ranks are told how long to wait for whoever carries them, a share of what rank 0 waits.

@@ -105,6 +105,8 @@ public sealed class ConversationTests
     public void WhoLeavesAQuestionIsAskedLastForAWhile() => With(rank =>
     {
         Assert.That(rank.LeavesQuestions(0), Is.False);
+        rank.LeftQuestionIn = 0;
+        Assert.That((rank.LeavesQuestions(1), rank.LeavesQuestions(63), rank.LeavesQuestions(64)), Is.EqualTo((true, true, false)));
         rank.LeftQuestionIn = 10;
         Assert.That((rank.LeavesQuestions(11), rank.LeavesQuestions(73), rank.LeavesQuestions(74)), Is.EqualTo((true, true, false)));
         Assert.That(rank.ErredIn, Is.EqualTo(10));

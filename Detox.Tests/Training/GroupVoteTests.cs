@@ -129,6 +129,29 @@ public sealed class GroupVoteTests
         Assert.That(world.Probe(0, Tag.Group, out _, out _), Is.False);
     });
 
+    /// <summary>Whoever showed it cannot tell it again in a later step, and nobody can tell it as its own.</summary>
+    [Test]
+    public void TheSameBallotIsShownOtherwiseByEveryRankAndInEveryStep() => InProcessWorld.Run(Size, world =>
+    {
+        Head[] shown = new Head[1];
+        HashSet<Ballot> all = [_ballot];
+        GroupVote vote = new(world, [world.Rank, 2]);
+        for (int step = 7; step <= 8; step++)
+        {
+            if (world.Rank < 2) vote.Show(step, _ballot);
+            for (int rank = 0; rank < 2 && world.Rank == 2; rank++)
+            {
+                world.Receive(shown.AsSpan(), rank, Tag.Group);
+                Assert.That(shown[0].Step, Is.EqualTo(step));
+                all.Add(shown[0].Ballot);
+            }
+
+            world.Barrier();
+        }
+
+        if (world.Rank == 2) Assert.That(all, Has.Count.EqualTo(5), "the ballot, and four hashes of it");
+    });
+
     private static bool[] OneAfterAnother(params Ballot[] ballots)
     {
         bool[] completes = new bool[Size];
