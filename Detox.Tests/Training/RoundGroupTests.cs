@@ -36,6 +36,19 @@ public sealed class RoundGroupTests
         _votes, rank => rank.VoteAndSend(ScriptedRound.RightBallot, ScriptedRound.Right), _votes, round => AssertVerified(round));
 
     [Test]
+    public void WhoHasPromisedAndNotSentYetIsNotAskedEither() => ScriptedRound.Run(
+        _votes,
+        rank =>
+        {
+            rank.Vote(ScriptedRound.RightBallot, HeadFlags.VectorFollows);
+            rank.HasSpoken();
+            Thread.Sleep(30);
+            rank.SendVector(ScriptedRound.Right);
+        },
+        _votes,
+        round => AssertVerified(round));
+
+    [Test]
     public void AVectorThatIsNotItsBallotsIsBlamedAndTheNextHolderAsked() => ScriptedRound.Run(
         rank => rank.VoteAndSend(ScriptedRound.RightBallot, _wrong),
         _sendsWhenAsked,
