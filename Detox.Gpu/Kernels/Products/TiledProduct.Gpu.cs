@@ -175,29 +175,32 @@ internal static class TiledProduct
                 next = Take<TSums, TLeft, TRight>(ref left, ref right, leftCount, rightCount);
             }
 
+            // From here on places are constants, which an instruction holds.
+            ArrayView<float> ownLeft = leftTile.SubView(half * LeftHalf).SubView(i * TSums.Rows), ownRight = rightTile.SubView((half * RightHalf) + j);
+
             // Terms that are not there are left out: a further fma with zeros would make +0 of -0.
             if (first + Depth <= terms)
             {
-                Term(ref sums, 0, i, j, leftTile, rightTile, half);
-                Term(ref sums, 1, i, j, leftTile, rightTile, half);
-                Term(ref sums, 2, i, j, leftTile, rightTile, half);
-                Term(ref sums, 3, i, j, leftTile, rightTile, half);
-                Term(ref sums, 4, i, j, leftTile, rightTile, half);
-                Term(ref sums, 5, i, j, leftTile, rightTile, half);
-                Term(ref sums, 6, i, j, leftTile, rightTile, half);
-                Term(ref sums, 7, i, j, leftTile, rightTile, half);
-                Term(ref sums, 8, i, j, leftTile, rightTile, half);
-                Term(ref sums, 9, i, j, leftTile, rightTile, half);
-                Term(ref sums, 10, i, j, leftTile, rightTile, half);
-                Term(ref sums, 11, i, j, leftTile, rightTile, half);
-                Term(ref sums, 12, i, j, leftTile, rightTile, half);
-                Term(ref sums, 13, i, j, leftTile, rightTile, half);
-                Term(ref sums, 14, i, j, leftTile, rightTile, half);
-                Term(ref sums, 15, i, j, leftTile, rightTile, half);
+                Term(ref sums, 0, ownLeft, ownRight);
+                Term(ref sums, 1, ownLeft, ownRight);
+                Term(ref sums, 2, ownLeft, ownRight);
+                Term(ref sums, 3, ownLeft, ownRight);
+                Term(ref sums, 4, ownLeft, ownRight);
+                Term(ref sums, 5, ownLeft, ownRight);
+                Term(ref sums, 6, ownLeft, ownRight);
+                Term(ref sums, 7, ownLeft, ownRight);
+                Term(ref sums, 8, ownLeft, ownRight);
+                Term(ref sums, 9, ownLeft, ownRight);
+                Term(ref sums, 10, ownLeft, ownRight);
+                Term(ref sums, 11, ownLeft, ownRight);
+                Term(ref sums, 12, ownLeft, ownRight);
+                Term(ref sums, 13, ownLeft, ownRight);
+                Term(ref sums, 14, ownLeft, ownRight);
+                Term(ref sums, 15, ownLeft, ownRight);
             }
             else
             {
-                for (int k = 0; k < terms - first; k++) Term(ref sums, k, i, j, leftTile, rightTile, half);
+                for (int k = 0; k < terms - first; k++) Term(ref sums, k, ownLeft, ownRight);
             }
 
             half = 1 - half;
@@ -219,16 +222,16 @@ internal static class TiledProduct
         where TSums : struct, ISums<TSums>
         => Blocks(rows, RowThreads * TSums.Rows) * Blocks(columns, Columns) * batches;
 
-    private static void Term<TSums>(ref TSums sums, int k, int i, int j, ArrayView<float> leftTile, ArrayView<float> rightTile, int half)
+    private static void Term<TSums>(ref TSums sums, int k, ArrayView<float> ownLeft, ArrayView<float> ownRight)
         where TSums : struct, ISums<TSums>
     {
-        int at = (half * RightHalf) + (k * Columns) + j;
+        int at = k * Columns;
         Eight right = new()
         {
-            Low = new() { A = rightTile[at], B = rightTile[at + 8], C = rightTile[at + 16], D = rightTile[at + 24] },
-            High = new() { A = rightTile[at + 32], B = rightTile[at + 40], C = rightTile[at + 48], D = rightTile[at + 56] },
+            Low = new() { A = ownRight[at], B = ownRight[at + 8], C = ownRight[at + 16], D = ownRight[at + 24] },
+            High = new() { A = ownRight[at + 32], B = ownRight[at + 40], C = ownRight[at + 48], D = ownRight[at + 56] },
         };
-        sums.Add(leftTile, (half * LeftHalf) + (((k * RowThreads) + i) * TSums.Rows), right);
+        sums.Add(ownLeft, k * RowThreads * TSums.Rows, right);
     }
 
     // All of a thread's share, before any of it is stored.
