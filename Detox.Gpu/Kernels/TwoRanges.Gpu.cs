@@ -17,7 +17,9 @@ internal readonly struct TwoRanges(long first, long second)
     /// <summary>This thread's number in its range; those that fill up the last group of a range go beyond it.</summary>
     public long Index => ((Grid.IdxX - (IsFirst ? 0 : FirstGroups)) * Threads) + Group.IdxX;
 
-    private long FirstGroups => (first + Threads - 1) / Threads;
+    private long FirstGroups => Groups(first);
 
-    public static long Groups(long first, long second) => ((first + Threads - 1) / Threads) + ((second + Threads - 1) / Threads);
+    public static long Groups(long first, long second) => Groups(first) + Groups(second);
+
+    private static long Groups(long count) => (count + Threads - 1) / Threads;
 }

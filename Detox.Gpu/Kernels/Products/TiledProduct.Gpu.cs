@@ -155,7 +155,7 @@ internal static class TiledProduct
     {
         // A thread brings 16, 8 or 4 terms of its row, and 8 of its column.
         int height = RowThreads * TSums.Rows, thread = Group.IdxX, share = 2 * TSums.Rows;
-        int ownRow = thread % height, ownColumn = thread % Columns, fromLeft = thread / height * share, fromRight = thread / Columns * (Depth / 2);
+        int ownRow = OwnRow<TSums>(), ownColumn = thread % Columns, fromLeft = thread / height * share, fromRight = thread / Columns * (Depth / 2);
         bool hasRow = tile.FirstRow + ownRow < tile.Rows, hasColumn = tile.FirstColumn + ownColumn < tile.Columns;
         int i = thread / ColumnThreads, j = thread % ColumnThreads;
         int leftCount = hasRow ? terms - fromLeft : 0, rightCount = hasColumn ? terms - fromRight : 0;
@@ -211,7 +211,7 @@ internal static class TiledProduct
     public static void Store<TSums, TSink>(ProductTile tile, TSink sink, TSums sums)
         where TSums : struct, ISums<TSums>
         where TSink : struct, IProductSink
-        => sums.Store(tile, sink, tile.FirstRow + (Group.IdxX / ColumnThreads * TSums.Rows), tile.FirstColumn + (Group.IdxX % ColumnThreads));
+        => sums.Store(tile, sink, tile.FirstRow + FirstRow<TSums>(), tile.FirstColumn + (Group.IdxX % ColumnThreads));
 
     /// <summary>The first of this thread's rows in the tile.</summary>
     public static int FirstRow<TSums>()
