@@ -6,7 +6,7 @@ namespace Detox.Gpu.Aggregation;
 /// <summary>Bulyan over Krum: theta = n-2f rows by repeated Krum, then per coordinate the mean of the theta-2f nearest the median.</summary>
 /// <remarks>Each time Krum's best row is taken and removed. With m rows left a score counts the m-f-2 nearest others, at
 /// least one as long as there is one: the last few choices are made among fewer rows than Krum itself would accept.
-/// See <see cref="MeanAroundMedian"/> for the second part. Source: El Mhamdi, Guerraoui, Rouault 2018, "The hidden
+/// See <see cref="MeanAround"/> for the second part. Source: El Mhamdi, Guerraoui, Rouault 2018, "The hidden
 /// vulnerability of distributed learning in Byzantium".</remarks>
 public sealed class BulyanRule(int f) : AggregationRule
 {
@@ -33,6 +33,6 @@ public sealed class BulyanRule(int f) : AggregationRule
             selected[i] = rows.Offsets[best];
         }
 
-        device.Run(new MeanAroundMedian(new Rows(rows.Memory, selected, rows.Width), theta - (2 * f), output));
+        device.Run(new MeanAround(new Rows(rows.Memory, selected, rows.Width), null, theta - (2 * f), output));
     }
 }

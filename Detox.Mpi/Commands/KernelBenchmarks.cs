@@ -109,7 +109,7 @@ internal sealed class KernelBenchmarks : IDisposable
         double pairs = RowCount * (RowCount - 1) / 2;
         yield return Moving($"weighted sum, n={RowCount}", RowCount + 1, Width, () => _device.Run(new WeightedSum(Rows(), weights, RowCount, output.All)));
         yield return Moving($"median, n={RowCount}", RowCount + 1, Width, () => _device.Run(new CoordinateMedian(Rows(), output.All)));
-        yield return Moving($"mean around median, n={RowCount}", RowCount + 1, Width, () => _device.Run(new MeanAroundMedian(Rows(), RowCount / 2, output.All)));
+        yield return Moving($"mean around median, n={RowCount}", RowCount + 1, Width, () => _device.Run(new MeanAround(Rows(), null, RowCount / 2, output.All)));
         yield return Moving($"sign majority, n={RowCount}", RowCount + 1, Width, () => _device.Run(new SignMajority(Rows(), output.All)));
         yield return new KernelCase($"distances, n={RowCount}", 3 * pairs * Width, (double)RowCount * Width * sizeof(float), () => _device.Run(new PairwiseSquaredDistances(Rows(), distances)));
     }

@@ -18,15 +18,19 @@ public sealed class PassOperandTests
     [
         ("rows: a pass over no rows has no result.", (device, memory) => device.Run(new WeightedSum(Some(memory, 0), [], 1, memory.All.Slice(0, 4)))),
         ("rows: a pass over no rows has no result.", (device, memory) => device.Run(new CoordinateMedian(Some(memory, 0), memory.All.Slice(0, 4)))),
-        ("rows: a pass over no rows has no result.", (device, memory) => device.Run(new MeanAroundMedian(Some(memory, 0), 1, memory.All.Slice(0, 4)))),
+        ("rows: a pass over no rows has no result.", (device, memory) => device.Run(new MeanAround(Some(memory, 0), null, 1, memory.All.Slice(0, 4)))),
         ("rows: a pass over no rows has no result.", (device, memory) => device.Run(new SignMajority(Some(memory, 0), memory.All.Slice(0, 4)))),
         ("output: a view of 3 floats where 4 are expected.", (device, memory) => device.Run(new WeightedSum(Some(memory, 2), [1, 1], 1, memory.All.Slice(0, 3)))),
         ("output: a view of 3 floats where 4 are expected.", (device, memory) => device.Run(new CoordinateMedian(Some(memory, 2), memory.All.Slice(0, 3)))),
-        ("output: a view of 3 floats where 4 are expected.", (device, memory) => device.Run(new MeanAroundMedian(Some(memory, 2), 1, memory.All.Slice(0, 3)))),
+        ("output: a view of 3 floats where 4 are expected.", (device, memory) => device.Run(new MeanAround(Some(memory, 2), null, 1, memory.All.Slice(0, 3)))),
         ("output: a view of 3 floats where 4 are expected.", (device, memory) => device.Run(new SignMajority(Some(memory, 2), memory.All.Slice(0, 3)))),
         ("weights: 3 of them for 2 rows.", (device, memory) => device.Run(new WeightedSum(Some(memory, 2), [1, 1, 1], 1, memory.All.Slice(0, 4)))),
-        ("keep: cannot keep 0 of 2 values.", (device, memory) => device.Run(new MeanAroundMedian(Some(memory, 2), 0, memory.All.Slice(0, 4)))),
-        ("keep: cannot keep 3 of 2 values.", (device, memory) => device.Run(new MeanAroundMedian(Some(memory, 2), 3, memory.All.Slice(0, 4)))),
+        ("keep: cannot keep 0 of 2 values.", (device, memory) => device.Run(new MeanAround(Some(memory, 2), null, 0, memory.All.Slice(0, 4)))),
+        ("keep: cannot keep 3 of 2 values.", (device, memory) => device.Run(new MeanAround(Some(memory, 2), null, 3, memory.All.Slice(0, 4)))),
+        ("trim: nothing is left of 2 values without 1 at each end.", (device, memory) => device.Run(new TrimmedMean(Some(memory, 2), 1, memory.All.Slice(0, 4)))),
+        ("trim: nothing is left of 2 values without -1 at each end.", (device, memory) => device.Run(new MeanAround(Some(memory, 2), -1, 1, memory.All.Slice(0, 4)))),
+        ("distances: 3 places for 2 rows.", (device, memory) => device.Run(new SquaredDistances(Some(memory, 2), null, new double[3]))),
+        ("Point: a view of 3 floats where 4 are expected.", (device, memory) => device.Run(new SquaredDistances(Some(memory, 2), memory.All.Slice(0, 3), new double[2]))),
         ("distances: 5 places where 2 rows have 4.", (device, memory) => device.Run(new PairwiseSquaredDistances(Some(memory, 2), new double[5]))),
         ("leaves: 31 bytes where 1 digests take 32.", (device, memory) => RunLeaves(device, memory, BallotKind.Sha256, 31)),
         ("leaves: 32 bytes where 1 digests take 16.", (device, memory) => RunLeaves(device, memory, BallotKind.Xxh128, 32)),
@@ -51,6 +55,10 @@ public sealed class PassOperandTests
         device.Run(new PairwiseSquaredDistances(new Rows(memory.All, [0, 4], 0), distances));
         Assert.That(distances, Has.All.Zero);
         device.Run(new PairwiseSquaredDistances(new Rows(memory.All, [], 8), []));
+        distances = [7, 7];
+        device.Run(new SquaredDistances(new Rows(memory.All, [0, 4], 0), null, distances));
+        Assert.That(distances, Has.All.Zero);
+        device.Run(new SquaredDistances(new Rows(memory.All, [], 8), null, []));
     }
 
     [TestCaseSource(nameof(_devices))]
@@ -63,7 +71,8 @@ public sealed class PassOperandTests
         {
             device.Run(new WeightedSum(new Rows(memory.All, new long[n], 0), new float[n], 1, none));
             device.Run(new CoordinateMedian(new Rows(memory.All, new long[n], 0), none));
-            device.Run(new MeanAroundMedian(new Rows(memory.All, new long[n], 0), 1, none));
+            device.Run(new MeanAround(new Rows(memory.All, new long[n], 0), null, 1, none));
+            device.Run(new TrimmedMean(new Rows(memory.All, new long[n], 0), 0, none));
             device.Run(new SignMajority(new Rows(memory.All, new long[n], 0), none));
         }
 

@@ -49,9 +49,11 @@ internal static class RowCases
         [
             (nameof(WeightedSum), (o, rows) => o.Device.Run(new WeightedSum(rows, weights, 3, o.Unwritten(width)))),
             (nameof(CoordinateMedian), (o, rows) => o.Device.Run(new CoordinateMedian(rows, o.Unwritten(width)))),
-            (nameof(MeanAroundMedian), AroundMedian),
+            (nameof(MeanAround), AroundMedian),
             (nameof(SignMajority), (o, rows) => o.Device.Run(new SignMajority(rows, o.Unwritten(width)))),
+            (nameof(TrimmedMean), Trimmed),
             (nameof(PairwiseSquaredDistances), Distances),
+            (nameof(SquaredDistances), FromPoints),
         ];
         return passes.Select(pass => Case(pass.Op, count, width, wild ? "wild" : "", tiny, length => SampleRows.Values(length, (ulong)((count * 1000) + width), wild), pass.Run));
     }
@@ -63,12 +65,13 @@ internal static class RowCases
             foreach ((string what, Func<int, ulong, float[]> values) in _columns)
             {
                 yield return Case(nameof(CoordinateMedian), count, width, what, tiny, length => values(length, (ulong)count), (o, rows) => o.Device.Run(new CoordinateMedian(rows, o.Unwritten(width))));
-                yield return Case(nameof(MeanAroundMedian), count, width, what, tiny, length => values(length, (ulong)count), AroundMedian);
+                yield return Case(nameof(TrimmedMean), count, width, what, tiny, length => values(length, (ulong)count), Trimmed);
+                yield return Case(nameof(MeanAround), count, width, what, tiny, length => values(length, (ulong)count), AroundMedian);
             }
         }
 
         // More columns than are sorted at a time.
-        yield return Case(nameof(MeanAroundMedian), 130, 33_000, "wild", tiny: false, length => SampleRows.Values(length, 61, wild: true), (o, rows) => o.Device.Run(new MeanAroundMedian(rows, 65, o.Unwritten(33_000))));
+        yield return Case(nameof(MeanAround), 130, 33_000, "wild", tiny: false, length => SampleRows.Values(length, 61, wild: true), (o, rows) => o.Device.Run(new MeanAround(rows, null, 65, o.Unwritten(33_000))));
     }
 
     private static IEnumerable<OpCase> WeightsThatAreNone()
@@ -89,13 +92,24 @@ internal static class RowCases
     private static IEnumerable<OpCase> ManyDistances()
     {
         foreach ((int count, int width) in new[] { 1000, 1024, 4095, 4113, 16_384, 16_400, 40_001 }.SelectMany(width => new[] { (2, width), (5, width) }).Concat([(101, 37), (130, 4200)]))
+        {
             yield return Case(nameof(PairwiseSquaredDistances), count, width, "", tiny: false, length => SampleRows.Values(length, 63, wild: false), Distances);
+            yield return Case(nameof(SquaredDistances), count, width, "", tiny: false, length => SampleRows.Values(length, 63, wild: false), FromPoints);
+        }
+    }
+
+    private static void Trimmed(Operands o, Rows rows)
+    {
+        int n = rows.Count;
+        foreach (int trim in ((int[])[0, 1, n / 5, (n - 1) / 2]).Where(trim => 2 * trim < n).Distinct()) o.Device.Run(new TrimmedMean(rows, trim, o.Unwritten((int)rows.Width)));
     }
 
     private static void AroundMedian(Operands o, Rows rows)
     {
         int n = rows.Count;
-        foreach (int keep in ((int[])[1, n / 3, (n + 1) / 2, n - 2, n - 1, n]).Where(keep => keep > 0).Distinct()) o.Device.Run(new MeanAroundMedian(rows, keep, o.Unwritten((int)rows.Width)));
+        foreach (int keep in ((int[])[1, n / 3, (n + 1) / 2, n - 2, n - 1, n]).Where(keep => keep > 0).Distinct())
+            foreach (int? trim in ((int?[])[null, 0, n / 4]).Distinct())
+                o.Device.Run(new MeanAround(rows, trim, keep, o.Unwritten((int)rows.Width)));
     }
 
     private static void Distances(Operands o, Rows rows)
@@ -104,6 +118,17 @@ internal static class RowCases
         Array.Fill(distances, 77);
         o.Device.Run(new PairwiseSquaredDistances(rows, distances));
         o.Record(distances);
+    }
+
+    private static void FromPoints(Operands o, Rows rows)
+    {
+        double[] distances = new double[rows.Count];
+        foreach (View? point in (View?[])[null, rows[rows.Count / 2], o.Of(SampleRows.Values((int)rows.Width, 64, wild: false))])
+        {
+            Array.Fill(distances, 77);
+            o.Device.Run(new SquaredDistances(rows, point, distances));
+            o.Record(distances);
+        }
     }
 
     // The rows lie in a seeded order with gaps, at offsets that no vector is aligned to. A NaN that a pass writes is always the same.

@@ -203,7 +203,7 @@ public readonly unsafe ref partial struct PairwiseSquaredDistances
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Join(float* lanes)
+    internal static float Join(float* lanes)
     {
         Vector128<float> low = Vector128.Load(lanes) + Vector128.Load(lanes + 8);
         Vector128<float> high = Vector128.Load(lanes + 4) + Vector128.Load(lanes + 12);

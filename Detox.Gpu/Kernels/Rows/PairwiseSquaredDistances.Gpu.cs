@@ -153,7 +153,7 @@ public readonly unsafe ref partial struct PairwiseSquaredDistances
         }
 
         // By its bits, which no compiler turns round.
-        private static double FiniteOrInfinity(double sum)
+        internal static double FiniteOrInfinity(double sum)
         {
             const ulong infinity = 0x7FF0000000000000;
             ulong bits = Interop.FloatAsInt(sum);

@@ -13,9 +13,9 @@ namespace Detox.Gpu.Kernels;
 /// chunk sums are added in ascending order in double within a segment of 4 chunks, and segments in ascending order.</remarks>
 public readonly unsafe ref partial struct PairwiseSquaredDistances(Rows rows, Span<double> distances) : IOp, IVectorOp
 {
-    private const int Lanes = 16;
-    private const int Chunk = 4096;
-    private const int Segment = 4 * Chunk;
+    internal const int Lanes = 16;
+    internal const int Chunk = 4096;
+    internal const int Segment = 4 * Chunk;
 
     public Rows Rows { get; } = rows;
 
@@ -42,7 +42,7 @@ public readonly unsafe ref partial struct PairwiseSquaredDistances(Rows rows, Sp
 
     public void Reference() => Reference(Rows.Memory.Floats, Rows.Offsets, checked((int)Rows.Width), Distances);
 
-    private static double Distance(ReadOnlySpan<float> x, ReadOnlySpan<float> y)
+    internal static double Distance(ReadOnlySpan<float> x, ReadOnlySpan<float> y)
     {
         Span<float> lanes = stackalloc float[Lanes];
         double sum = 0;
