@@ -60,7 +60,7 @@ public sealed class BucketedAggregation : IDisposable
     }
 
     /// <summary>output = the aggregate of the rows. The output must not overlap them.</summary>
-    /// <param name="shuffleSeed">Decides which rows share a bucket: another one every step.</param>
+    /// <param name="shuffleSeed">Decides which rows share a bucket, and all else that is random: another one every step.</param>
     /// <exception cref="ArgumentException"><see cref="Problem(int)"/> has something to say about the number of rows.</exception>
     public void Aggregate(Rows rows, ulong shuffleSeed, View output)
     {
@@ -68,7 +68,7 @@ public sealed class BucketedAggregation : IDisposable
         if (Problem(n) is { } problem) throw new ArgumentException($"Cannot aggregate: {problem}.", nameof(rows));
         if (!Bucketed(_buckets, n))
         {
-            _across.Aggregate(_device, rows, output);
+            _across.Aggregate(_device, rows, output, shuffleSeed);
             return;
         }
 
@@ -80,11 +80,11 @@ public sealed class BucketedAggregation : IDisposable
         {
             int size = (n / _buckets) + (bucket < n % _buckets ? 1 : 0);
             var members = new Rows(rows.Memory, shuffled.Slice(first, size), _width);
-            _within.Aggregate(_device, members, _results!.All.Slice(bucket * _width, _width));
+            _within.Aggregate(_device, members, _results!.All.Slice(bucket * _width, _width), shuffleSeed);
             first += size;
         }
 
-        _across.Aggregate(_device, Rows.Regular(_results!.All, _width, _width, _resultRows), output);
+        _across.Aggregate(_device, Rows.Regular(_results!.All, _width, _width, _resultRows), output, shuffleSeed);
     }
 
     public void Dispose()

@@ -44,6 +44,9 @@ public sealed class Call
         return new Call(name, values, row: null);
     }
 
+    /// <summary>Whether the parameter is given, or has a default.</summary>
+    public bool Has(string parameter) => Text(parameter) is not null;
+
     /// <summary>A whole number.</summary>
     /// <param name="otherwise">Where the row has no default but the run knows one; without it the parameter has to be given.</param>
     public int Int(string parameter, int least, int? otherwise = null)

@@ -149,6 +149,8 @@ public sealed class BucketTests
             base.Dispose();
         }
 
-        protected override void Reduce(Device device, Rows rows, View output) => device.Copy(rows[0], output);
+        public override RuleWork Work(int rows, long width) => default;
+
+        protected internal override void Reduce(Vectors vectors, View output) => vectors.Device.Copy(vectors.Rows[0], output);
     }
 }

@@ -10,14 +10,39 @@ public sealed class RuleTests
 {
     private static readonly string[] Robust = ["median", "geometric-median", "krum", "multi-krum", "bulyan"];
 
+    /// <summary>The last of bulyan's choices are among so few that two are each other's nearest, and the first is taken; monna names a row; signguard's clusters may be equally large.</summary>
+    private static readonly string[] OrderDoesNotMatter = [.. AggregationRule.Names.Except(["bulyan", "monna", "signguard"])];
+
+    /// <summary>The rules whose eigenvalues come from a library, which takes n x n matrices for them.</summary>
+    private static readonly string[] Spectral = ["caf", "smea", "dnc"];
+
     private static readonly float[][] Column = [[1], [2], [3], [5], [100]];
 
     [TestCase("mean", 0, 22.2f)]
     [TestCase("median", 0, 3f)]
     // Scores over 5-1-2 = 2 nearest: 1: 1+4, 2: 1+1, 3: 1+4, 5: 4+9, 100: much.
     [TestCase("krum", 1, 2f)]
-    // The best two; 1 and 3 tie, and the next neighbour is nearer to 3.
-    [TestCase("multi-krum", 1, 2.5f)]
+    // The best two; 1 and 3 tie, and 1 comes first.
+    [TestCase("multi-krum", 1, 1.5f)]
+    [TestCase("krum(neighbours=1)", 1, 1f)]
+    [TestCase("multi-krum(neighbours=3,select=2)", 1, 2.5f)]
+    [TestCase("trimmed-mean", 1, 10 / 3f)]
+    [TestCase("trimmed-mean", 2, 3f)]
+    // Nearest to 3 are 1, 2, 3 and 5.
+    [TestCase("meamed", 1, 2.75f)]
+    // Nearest to 10/3 are 3, 2 and 5 (by 1 2/3), then 1.
+    [TestCase("phocas(f=2)", 0, 2f)]
+    [TestCase("phocas", 1, 2.75f)]
+    [TestCase("mda", 2, 2f)]
+    [TestCase("mda", 1, 2.75f)]
+    [TestCase("monna", 2, 2f)]
+    [TestCase("monna(reference=3)", 2, 10 / 3f)]
+    [TestCase("monna(reference=4)", 4, 100f)]
+    [TestCase("cge", 1, 2.75f)]
+    [TestCase("smea", 1, 2.75f)]
+    [TestCase("dnc", 1, 2.75f)]
+    [TestCase("centered-clipping(tau=1)", 0, 1f)]
+    [TestCase("centered-clipping(tau=1,m=3)", 0, 3f)]
     [TestCase("multi-krum(select=3)", 1, 2f)]
     [TestCase("sign-majority", 0, 1f)]
     public void OneColumnByHand(string rule, int f, float expected)
@@ -28,22 +53,21 @@ public sealed class RuleTests
         => Assert.That(SampleRows.Aggregate("median", 0, [4, 1], [1, -3], [2, 7], [9, 1]), Is.EqualTo(new[] { 3f, 1f }));
 
     [Test]
-    public void OfRowsThatAreEquallyFarFromAllOthersKrumTakesTheFirst()
-        => Assert.That(SampleRows.Aggregate("krum", 0, [0, 0, 1], [0, 1, 0], [1, 0, 0]), Is.EqualTo(new[] { 0f, 0f, 1f }));
+    public void OfEqualScoresKrumTakesTheFirst()
+    {
+        Assert.That(SampleRows.Aggregate("krum", 0, [0, 0, 1], [0, 1, 0], [1, 0, 0]), Is.EqualTo(new[] { 0f, 0f, 1f }));
 
-    /// <summary>Among five rows two neighbours count: 2 + 8 of (3, 0), whose third is at 9, and 5 + 5 of (1, 2), whose third is at 8.</summary>
-    [Test]
-    public void OfEqualScoresTheNeighboursThatDoNotCountDecide()
-        => Assert.That(SampleRows.Aggregate("krum", 1, [0, 4], [4, 1], [3, 0], [0, 0], [1, 2]), Is.EqualTo(new[] { 1f, 2f }));
+        // Among five rows two neighbours count: 2 + 8 of (3, 0), 5 + 5 of (1, 2).
+        Assert.That(SampleRows.Aggregate("krum", 1, [0, 4], [4, 1], [3, 0], [0, 0], [1, 2]), Is.EqualTo(new[] { 3f, 0f }));
+    }
 
     [Test]
     public void BulyanByHand()
     {
-        // n = 7, f = 1: Krum takes 10.5, 10 (11 ties), 11, 9 (12 ties) and, of 0, 12 and 1000, 12 (0 ties); in each tie the
-        // next neighbour decides. Nearest to the median 10.5 are 10, 10.5 and 11.
+        // n = 7, f = 1, four neighbours, then three, two, one: Krum takes 10.5 (1.5 + 1.5 squared, ...), 10, 11, 9 and, of 0, 12 and 1000, the first. Nearest to the median 10 are 9, 10 and 10.5.
         float[][] rows = [[0], [10], [11], [9], [10.5f], [12], [1000]];
-        Assert.That(SampleRows.Aggregate("bulyan", 1, rows), Is.EqualTo(new[] { 10.5f }));
-        Assert.That(PlainBulyan(rows, 1), Is.EqualTo(new[] { 10.5 }));
+        Assert.That(PlainBulyan(rows, 1), Is.EqualTo(new[] { 59 / 6.0 }).Within(1e-12));
+        Assert.That(SampleRows.Aggregate("bulyan", 1, rows), Is.EqualTo(new[] { (float)(59 / 6.0) }));
     }
 
     [Test]
@@ -64,17 +88,14 @@ public sealed class RuleTests
     public void GeometricMedianOfAMajorityOfEqualRowsIsThatRow()
         => Assert.That(SampleRows.Aggregate("geometric-median", 0, [9, 9], [1, 2], [-50, 3], [1, 2], [1, 2]), Is.EqualTo(new[] { 1f, 2f }));
 
-    /// <summary>From the mean 2 the weights of 0, 1 and 5 become 1/2, 1 and 1/3, scaled to the sum 1: they change by 14/33 in total.</summary>
-    [TestCase("geometric-median(iterations=1)", 16 / 11.0)]
-    [TestCase("geometric-median(tolerance=0.43)", 16 / 11.0)]
-    [TestCase("geometric-median(tolerance=0.42,iterations=1)", 16 / 11.0)]
+    /// <summary>From 0.5, the mean of 0 and 1, the weights of 0, 1 and 5 become as 2, 2 and 2/9: that of 5, which was 0, changes by its whole; then none by more than 0.89 of itself.</summary>
+    [TestCase("geometric-median(iterations=1)", 14 / 19.0)]
+    [TestCase("geometric-median(tolerance=1)", 14 / 19.0)]
+    [TestCase("geometric-median(tolerance=0.9)", 1484 / 1609.0)]
+    [TestCase("geometric-median(iterations=2)", 1484 / 1609.0)]
     [TestCase("geometric-median", 1)]
     public void GeometricMedianStopsAfterSoManyIterationsOrWhereTheWeightsStand(string rule, double expected)
-        => Comparisons.Within([expected], SampleRows.Aggregate(rule, 0, [0], [1], [5]), 1e-5, rule);
-
-    [Test]
-    public void GeometricMedianGoesOnWhereTheWeightsStillChangeByMoreThanTheTolerance()
-        => Assert.That(SampleRows.Aggregate("geometric-median(tolerance=0.42)", 0, [0], [1], [5])[0], Is.LessThan(1.4f));
+        => Comparisons.Within([expected], SampleRows.Aggregate(rule, 0, [0], [1], [5]), 1e-4, rule);
 
     [Test]
     public void TheSizeOfTheRowsDoesNotMatterToTheGeometricMedian([Values(1e-4f, 1e4f)] float size)
@@ -117,7 +138,7 @@ public sealed class RuleTests
     }
 
     [Test]
-    public void TheOrderOfTheRowsDoesNotMatter([ValueSource(typeof(AggregationRule), nameof(AggregationRule.Names))] string rule)
+    public void TheOrderOfTheRowsDoesNotMatter([ValueSource(nameof(OrderDoesNotMatter))] string rule)
     {
         float[][] rows = SampleRows.Honest(11, 53, 3);
         double[] expected = Array.ConvertAll(SampleRows.Aggregate(rule, 2, rows), x => (double)x);
@@ -159,17 +180,28 @@ public sealed class RuleTests
     [Test]
     public void TooFewRowsAreRefusedWithTheNumbers()
     {
-        Assert.That(() => SampleRows.Aggregate("krum", 2, SampleRows.Honest(6, 3, 1)), Throws.ArgumentException.With.Message.Contains("krum(f=2) needs 2f+3 = 7 rows for f = 2; there are 6."));
-        Assert.That(() => SampleRows.Aggregate("multi-krum", 1, SampleRows.Honest(4, 3, 1)), Throws.ArgumentException.With.Message.Contains("2f+3 = 5 rows for f = 1; there are 4."));
-        Assert.That(() => SampleRows.Aggregate("multi-krum(select=9)", 1, SampleRows.Honest(8, 3, 1)), Throws.ArgumentException.With.Message.Contains("9 rows to select as many; there are 8."));
-        Assert.That(() => SampleRows.Aggregate("multi-krum(select=5)", 1, SampleRows.Honest(4, 3, 1)), Throws.ArgumentException.With.Message.Contains("2f+3 = 5 rows for f = 1; there are 4."));
-        Assert.That(() => SampleRows.Aggregate("multi-krum(select=5)", 2, SampleRows.Honest(6, 3, 1)), Throws.ArgumentException.With.Message.Contains("2f+3 = 7 rows for f = 2; there are 6."));
-        Assert.That(() => SampleRows.Aggregate("bulyan", 3, SampleRows.Honest(14, 3, 1)), Throws.ArgumentException.With.Message.Contains("4f+3 = 15 rows for f = 3; there are 14."));
+        Assert.That(Problem("krum", 2, 6), Is.EqualTo("krum(f=2) needs 2f+3 = 7 rows for f = 2; there are 6 winners"));
+        Assert.That(Problem("krum(neighbours=9)", 2, 9), Is.EqualTo("krum(f=2,neighbours=9) needs 10 rows for 9 neighbours; there are 9 winners"));
+        Assert.That(Problem("multi-krum", 1, 4), Does.Contain("2f+3 = 5 rows for f = 1; there are 4"));
+        Assert.That(Problem("multi-krum(select=9)", 1, 8), Does.Contain("9 rows to select as many; there are 8"));
+        Assert.That(Problem("multi-krum(select=5)", 1, 4), Does.Contain("2f+3 = 5 rows for f = 1; there are 4"));
+        Assert.That(Problem("multi-krum(select=5)", 2, 6), Does.Contain("2f+3 = 7 rows for f = 2; there are 6"));
+        Assert.That(Problem("bulyan", 3, 14), Does.Contain("4f+3 = 15 rows for f = 3; there are 14"));
+        Assert.That(Problem("monna(reference=9)", 1, 9), Does.Contain("10 rows to have one of the number 9; there are 9"));
+        Assert.That(Problem("dnc(c=3)", 2, 6), Does.Contain("7 rows to drop 6 of them; there are 6"));
+        foreach (string rule in (string[])["trimmed-mean", "meamed", "phocas", "mda", "cge", "caf", "smea"])
+            Assert.That(Problem(rule, 3, 6), Does.Contain("2f+1 = 7 rows for f = 3; there are 6"), rule);
+
+        static string? Problem(string rule, int f, int rows)
+        {
+            using AggregationRule mean = AggregationRule.Parse("mean", f), across = AggregationRule.Parse(rule, f);
+            return BucketedAggregation.Problem(mean, across, 0, rows);
+        }
     }
 
-    [TestCase(1, 0, "demanding needs 1 row; there are 0.")]
-    [TestCase(3, 2, "demanding needs 3 rows; there are 2.")]
-    public void ARuleThatSaysNoMoreNeedsSoManyRows(int needed, int rows, string message)
+    [TestCase(1, 0, "demanding can make nothing of 0 rows; it takes at least 1.")]
+    [TestCase(3, 1, "demanding can make nothing of 1 row; it takes at least 3.")]
+    public void OfFewerRowsNothingIsMade(int needed, int rows, string message)
     {
         using var device = new CpuDevice(1);
         using var rule = new DemandingRule(needed);
@@ -188,12 +220,15 @@ public sealed class RuleTests
         for (int i = 0; i < 3; i++) rule.Aggregate(device, Rows.Regular(memory.All, 20000, 20000, offsets), output.All);
         long before = GC.GetAllocatedBytesForCurrentThread();
         rule.Aggregate(device, Rows.Regular(memory.All, 20000, 20000, offsets), output.All);
-        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+        const int most = 100 * 9 * 9 * sizeof(double);
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThanOrEqualTo(Spectral.Contains(name) ? most : 0));
     }
 
+    /// <summary>All but the one that keeps its centre.</summary>
     [Test]
     public void ARuleThatHasSeenOtherRowsGivesWhatANewOneDoes([ValueSource(typeof(AggregationRule), nameof(AggregationRule.Names))] string name)
     {
+        if (name == "centered-clipping") return;
         using var device = new CpuDevice(1);
         using var rule = AggregationRule.Parse(name, 1);
         foreach ((int n, ulong seed) in new[] { (9, 1ul), (7, 2ul), (9, 3ul), (11, 4ul), (8, 5ul) })
@@ -208,20 +243,9 @@ public sealed class RuleTests
     private static double[] PlainMean(float[][] rows)
         => [.. Enumerable.Range(0, rows[0].Length).Select(j => rows.Average(row => (double)row[j]))];
 
-    /// <summary>The rows among those given, best first.</summary>
+    /// <summary>The rows among those given, best first; of equal scores the first.</summary>
     private static int[] PlainKrum(float[][] rows, int[] among, int nearest)
-    {
-        IOrderedEnumerable<int> order = among.OrderBy(i => Distances(i).Take(nearest).Sum());
-        for (int k = nearest; k < among.Length - 1; k++)
-        {
-            int next = k;
-            order = order.ThenBy(i => Distances(i)[next]);
-        }
-
-        return [.. order];
-
-        double[] Distances(int i) => [.. among.Where(j => j != i).Select(j => Distance(rows[i], rows[j])).Order()];
-    }
+        => [.. among.OrderBy(i => among.Where(j => j != i).Select(j => Distance(rows[i], rows[j])).Order().Take(nearest).Sum())];
 
     private static double[] PlainBulyan(float[][] rows, int f)
     {
@@ -261,6 +285,10 @@ public sealed class RuleTests
 
         public override int RowsNeeded => rows;
 
-        protected override void Reduce(Device device, Rows rows, View output) => Assert.Fail("there are too few rows");
+        public override int RowsComputable => rows;
+
+        public override RuleWork Work(int rows, long width) => default;
+
+        protected internal override void Reduce(Vectors vectors, View output) => Assert.Fail("there are too few rows");
     }
 }

@@ -10,5 +10,7 @@ public sealed class SignMajorityRule : AggregationRule
 
     public override int RowsNeeded => 1;
 
-    protected override void Reduce(Device device, Rows rows, View output) => device.Run(new SignMajority(rows, output));
+    public override RuleWork Work(int rows, long width) => RuleWork.Sum(rows, width);
+
+    protected internal override void Reduce(Vectors vectors, View output) => vectors.Device.Run(new SignMajority(vectors.Rows, output));
 }

@@ -19,10 +19,15 @@ public sealed class BulyanRule(int f) : AggregationRule
 
     public override string RowsNeededText => $"4f+3 = {RowsNeeded} rows for f = {f}";
 
-    protected override void Reduce(Device device, Rows rows, View output)
+    public override int RowsComputable => (4 * f) + 1;
+
+    public override RuleWork Work(int rows, long width) => RuleWork.Distances(rows, width) + RuleWork.Sort(Math.Max(rows - (2 * f), 1), width);
+
+    protected internal override void Reduce(Vectors vectors, View output)
     {
-        int n = rows.Count, theta = n - (2 * f);
-        _krum.Measure(device, rows);
+        int n = vectors.Count, theta = n - (2 * f);
+        _krum.Measure(vectors.Distances, n);
+        Rows rows = vectors.Rows;
         Span<long> selected = Scratch(ref _selected, theta);
         for (int i = 0; i < theta; i++)
         {
@@ -33,6 +38,6 @@ public sealed class BulyanRule(int f) : AggregationRule
             selected[i] = rows.Offsets[best];
         }
 
-        device.Run(new MeanAround(new Rows(rows.Memory, selected, rows.Width), null, theta - (2 * f), output));
+        vectors.Device.Run(new MeanAround(new Rows(rows.Memory, selected, rows.Width), null, theta - (2 * f), output));
     }
 }
