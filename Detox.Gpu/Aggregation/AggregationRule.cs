@@ -81,7 +81,7 @@ public abstract class AggregationRule : IDisposable
     public void Aggregate(Device device, Rows rows, View output, ulong seed = 0)
     {
         if (rows.Count < RowsComputable)
-            throw new ArgumentException($"{Name} can make nothing of {rows.Count} {(rows.Count == 1 ? "row" : "rows")}; it takes at least {RowsComputable}.", nameof(rows));
+            throw new ArgumentException($"{Name} can make nothing of {rows.Count} {(rows.Count == 1 ? "row" : "rows")}; it takes at least {RowsComputable}.");
         _vectors.Take(device, rows, seed);
         Reduce(_vectors, output);
     }

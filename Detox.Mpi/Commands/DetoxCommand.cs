@@ -45,6 +45,7 @@ internal static class DetoxCommand
         Command train = new(TrainCommand.Verb, "Train; under mpiexec or srun with that many ranks, else in this process.");
         TrainCommand.AddTo(train, launcher);
         root.Add(train);
+        root.Add(AggregateCommand.Create());
         root.Add(BenchCommand.Create());
         root.Add(DoctorCommand.Create(launcher));
         return root;

@@ -14,10 +14,15 @@ internal static class TrainCommand
     {
         Option<string> config = new("--config") { Description = "TOML file with these options as keys; the command line wins", HelpName = "FILE" };
         command.Add(config);
-        List<(TrainOption Option, Option<string> OnLine)> options = [];
+        List<(TrainOption Option, Option<string[]> OnLine)> options = [];
         foreach (TrainOption option in TrainOption.All)
         {
-            Option<string> onLine = new($"--{option.Name}") { Description = option.Help, HelpName = option.Value };
+            Option<string[]> onLine = new($"--{option.Name}")
+            {
+                Description = option.Help,
+                HelpName = option.Value,
+                Arity = option.Repeats ? ArgumentArity.OneOrMore : ArgumentArity.ExactlyOne,
+            };
             options.Add((option, onLine));
             command.Add(onLine);
         }
@@ -64,12 +69,12 @@ internal static class TrainCommand
         }
     }
 
-    private static TrainOptions Read(ParseResult parsed, Option<string> config, List<(TrainOption Option, Option<string> OnLine)> options)
+    private static TrainOptions Read(ParseResult parsed, Option<string> config, List<(TrainOption Option, Option<string[]> OnLine)> options)
     {
         TrainOptions read = new();
         if (parsed.GetValue(config) is { } path) read = ConfigFile.Apply(read, path);
-        foreach ((TrainOption option, Option<string> onLine) in options)
-            if (parsed.GetValue(onLine) is { } text) read = option.Set(read, text, $"--{option.Name}");
+        foreach ((TrainOption option, Option<string[]> onLine) in options)
+            if (parsed.GetValue(onLine) is { Length: > 0 } texts) read = option.Set(read, string.Join("; ", texts), $"--{option.Name}");
         return read;
     }
 

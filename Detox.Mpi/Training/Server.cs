@@ -56,7 +56,7 @@ internal sealed class Server : IDisposable
         _gradientRule = new BucketedAggregation(
             device,
             AggregationRule.Parse(options.Within, f),
-            AggregationRule.Parse(options.Across, f),
+            options.CreateAcross(),
             options.Buckets!.Value,
             groups.GroupCount,
             parameters);

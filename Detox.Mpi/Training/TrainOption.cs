@@ -14,13 +14,17 @@ namespace Detox.Mpi.Training;
 /// <param name="Help">A sentence; where there is a table to choose from, its rows on lines of their own.</param>
 /// <param name="Apply">The options with this one set from its text; a FormatException says what was expected.</param>
 /// <param name="Text">This option's value as text; empty where it is not set.</param>
+/// <param name="Repeats">Whether it may be given several times on the command line; in a file the values stand in one text, with ';' between them.</param>
 public sealed record TrainOption(
     string Name,
     string Value,
     string Help,
     Func<TrainOptions, string, TrainOptions> Apply,
-    Func<TrainOptions, string> Text)
+    Func<TrainOptions, string> Text,
+    bool Repeats = false)
 {
+    private const string None = "none";
+
     private static readonly string[] _ofARank = ["device", "threads", "out", "name", "evaluate-every", "patience"];
 
     /// <summary>Whether all ranks of a job must have the same value.</summary>
@@ -45,6 +49,8 @@ public sealed record TrainOption(
             (o, s) => o with { Within = s }, o => o.Within),
         new("across", "RULE", $"rule that joins the buckets; f is what q ranks can win unless given (median):{AggregationRule.Known.Lines()}",
             (o, s) => o with { Across = s }, o => o.Across),
+        new("pre", "PRE", $"what becomes of the vectors before --across; several are applied in their order (none):{PreRule.Known.Lines()}",
+            (o, s) => o with { Pre = s == None ? "" : s }, o => o.Pre.Length == 0 ? None : o.Pre, Repeats: true),
         new("on-void", "WHAT", "a group without a majority: skip it, or recompute its part once (skip)",
             (o, s) => o with { OnVoid = Choice<OnVoid>(s) }, o => Choice(o.OnVoid)),
         new("wait", "WHO", "a step waits for all ranks that are not known to be absent, or for a majority of each group (all)",

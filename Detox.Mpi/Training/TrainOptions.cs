@@ -61,6 +61,9 @@ public sealed record TrainOptions
 
     public string Across { get; init; } = "median";
 
+    /// <summary>Pre-rules of the across-rule, with ';' between them; empty: none.</summary>
+    public string Pre { get; init; } = "";
+
     public OnVoid OnVoid { get; init; }
 
     public Wait Wait { get; init; }
@@ -136,6 +139,11 @@ public sealed record TrainOptions
         };
     }
 
+    /// <summary>The across-rule behind its pre-rules.</summary>
+    /// <exception cref="FormatException">A text names nothing that there is.</exception>
+    public AggregationRule CreateAcross()
+        => AggregationRule.Parse(Pre.Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries), Across, MostCapturedGroups);
+
     /// <summary>All problems of resolved options, each one sentence that names the option; none when they can be run.</summary>
     public IReadOnlyList<string> Validate()
     {
@@ -170,9 +178,9 @@ public sealed record TrainOptions
             $"--buckets {Buckets}: {p} ranks in groups of {r} send {GroupCount} winners; between 1 and {GroupCount} buckets.");
         Parse("--placement", () => Groups.Placement.Create(Placement, GroupTable.Create(p, r, Seed), q, Seed));
         AggregationRule? within = Parse("--within", () => AggregationRule.Parse(Within, MostCapturedGroups));
-        AggregationRule? across = Parse("--across", () => AggregationRule.Parse(Across, MostCapturedGroups));
+        AggregationRule? across = Parse("--across", CreateAcross);
         if (problems.Count == 0 && BucketedAggregation.Problem(within!, across!, Buckets!.Value, GroupCount) is { } problem)
-            problems.Add($"--across {Across}, --within {Within}, --buckets {Buckets}: {problem}");
+            problems.Add($"--across {Across}, {(Pre.Length == 0 ? "" : $"--pre {Pre}, ")}--within {Within}, --buckets {Buckets}: {problem}");
         return problems;
 
         void Require(bool holds, string problem)
