@@ -1,0 +1,21 @@
+using Detox.Gpu.Aggregation;
+using Detox.Gpu.Tables;
+using NUnit.Framework;
+
+namespace Detox.Tests.Tables;
+
+/// <summary>The README's lists say what the tables say.</summary>
+public sealed class ReadmeTests
+{
+    private static readonly (string Name, Table Table)[] _lists = [("rules", AggregationRule.Known), ("pre-rules", PreRule.Known)];
+
+    [Test]
+    public void ListsAreThoseOfTheTables([ValueSource(nameof(_lists))] (string Name, Table Table) list)
+    {
+        string? folder = AppContext.BaseDirectory;
+        while (folder is not null && !File.Exists(Path.Combine(folder, "Detox.sln"))) folder = Path.GetDirectoryName(folder);
+        Assert.That(folder, Is.Not.Null, "the tests run inside the repository");
+        string lines = string.Join('\n', list.Table.Lines().Split('\n').Select(line => line.TrimStart()));
+        Assert.That(File.ReadAllText(Path.Combine(folder!, "README.md")), Does.Contain($"<!-- {list.Name} -->\n```{lines}\n```\n"));
+    }
+}
