@@ -54,7 +54,7 @@ internal sealed class ReluLayer(int length) : Layer
 
     public override bool IsInPlace => true;
 
-    public override bool PassesGradient => true;
+    public override bool PassesGradientTo(int input) => true;
 
     public override void Forward(in Pass pass) => pass.Device.Run(new ReluForward(pass.Output));
 
@@ -93,24 +93,5 @@ internal sealed class AveragePoolLayer(int positions, int channels) : Layer
     public override void Backward(in Pass pass, View outputGradient, View? inputGradient, View weightsGradient)
     {
         if (inputGradient is { } wanted) pass.Device.Run(new AveragePoolBackward(pass.Samples, positions, channels, outputGradient, wanted));
-    }
-}
-
-/// <summary>The sum of two values, rectified where that is wanted: the end of a residual block.</summary>
-internal sealed class AddLayer(int length, bool rectified) : Layer
-{
-    public override string Kind => "sum";
-
-    public override int InputLength => length;
-
-    public override int OutputLength => length;
-
-    public override bool PassesGradient => true;
-
-    public override void Forward(in Pass pass) => pass.Device.Run(new Addition(pass.Input, pass.Addend, pass.Output, rectified));
-
-    public override void Backward(in Pass pass, View outputGradient, View? inputGradient, View weightsGradient)
-    {
-        if (rectified) pass.Device.Run(new ReluBackward(pass.Output, outputGradient));
     }
 }
