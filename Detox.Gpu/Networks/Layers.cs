@@ -33,10 +33,8 @@ internal sealed class ConvolutionLayer(string name, ConvolutionShape shape, bool
         => pass.Device.Run(new ConvolutionForward(shape, pass.Samples, pass.Input, Kernel(pass.Weights), Bias(pass.Weights), pass.Output));
 
     public override void Backward(in Pass pass, View outputGradient, View? inputGradient, View weightsGradient)
-    {
-        pass.Device.Run(new ConvolutionBackwardWeights(shape, pass.Samples, pass.Input, outputGradient, Kernel(weightsGradient), Bias(weightsGradient)));
-        if (inputGradient is { } wanted) pass.Device.Run(new ConvolutionBackwardInput(shape, pass.Samples, outputGradient, Kernel(pass.Weights), wanted));
-    }
+        => pass.Device.Run(new ConvolutionBackward(
+            shape, pass.Samples, pass.Input, outputGradient, Kernel(pass.Weights), Kernel(weightsGradient), Bias(weightsGradient), inputGradient));
 
     private View Kernel(View parameters) => parameters.Slice(0, shape.WeightLength);
 
