@@ -27,24 +27,6 @@ public sealed class KernelTests
         Assert.That(KernelTexts.All().Except(notes.Launches.Keys).Select(KernelTexts.NameOf), Is.Empty);
     }
 
-    /// <summary>A launch costs a GPU microseconds. No kernel runs here, so that batches may be as large as those of training.</summary>
-    [TestCase(2)]
-    [TestCase(32)]
-    [TestCase(128)]
-    public void AGradientOfAResNetStartsFewKernels(int batch)
-    {
-        const int side = 32, channels = 3, mostLaunches = 220;
-        NotingLauncher notes = new();
-        using IlgpuDevice device = TestDevices.OpenPtx(notes);
-        using Network network = Network.Create("resnet18", device, side, side, channels, 10, batch);
-        using DeviceBuffer state = device.Allocate(network.StateLength), payload = device.Allocate(network.PayloadLength);
-        notes.StopRunning();
-        network.Gradient(state.All, new float[batch * side * side * channels], new int[batch], payload.All);
-        string kernels = string.Join(", ", notes.Launches.OrderByDescending(one => one.Value).Select(one => $"{one.Value} x {KernelTexts.NameOf(one.Key)}"));
-        TestContext.Out.WriteLine($"batch {batch}: {notes.Launches.Values.Sum()} launches: {kernels}");
-        Assert.That(notes.Launches.Values.Sum(), Is.InRange(1, mostLaunches), kernels);
-    }
-
     [Test]
     public void LeNetTrainsThreeSteps()
     {

@@ -75,10 +75,10 @@ internal readonly struct ChannelTile
     /// <summary>Channels of a group.</summary>
     public const int MostChannels = 32;
 
-    /// <summary>Channels of a group that holds all rows of its channels: as many as one access to memory brings.</summary>
+    /// <summary>Channels of a group that holds all their rows: 32 bytes, the least that a GPU's memory brings.</summary>
     public const int WholeChannels = 8;
 
-    /// <summary>Chunks that such a group has threads for. More of them take longer in one group than a launch costs.</summary>
+    /// <summary>The most chunks of such a group: each has a thread of its own, so that the one launch takes no longer chains than several do.</summary>
     public const int MostWholeChunks = Threads / WholeChannels;
 
     private readonly int _channels;
