@@ -44,10 +44,15 @@ internal sealed class GradientPlan
         for (int i = 0; i < inputs.Length; i++)
         {
             if (inputs[i] == 0) continue;
-            bool passes = layer.PassesGradientTo(i);
-            int slot = passes ? output : input = _slots.Take(layer.InputLength);
-            Give(inputs[i], slot, layer.InputLength, sums);
-            if (!passes) _slots.Release(slot);
+            if (layer.PassesGradientTo(i))
+            {
+                Give(inputs[i], output, layer.InputLength, sums);
+                continue;
+            }
+
+            input = _slots.Take(layer.InputLength);
+            Give(inputs[i], input, layer.InputLength, sums);
+            _slots.Release(input);
         }
 
         _slots.Release(output);
