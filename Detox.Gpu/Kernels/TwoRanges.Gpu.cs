@@ -11,15 +11,15 @@ internal readonly struct TwoRanges(long first, long second)
 
     public long Second => second;
 
-    /// <summary>Whether this group is one of the first range.</summary>
-    public bool IsFirst => Grid.IdxX < FirstGroups;
+    public long Groups => FirstGroups + GroupsOf(second);
 
-    /// <summary>This thread's number in its range; those that fill up the last group of a range go beyond it.</summary>
-    public long Index => ((Grid.IdxX - (IsFirst ? 0 : FirstGroups)) * Threads) + Group.IdxX;
+    private long FirstGroups => GroupsOf(first);
 
-    private long FirstGroups => Groups(first);
+    /// <summary>Whether a group is one of the first range.</summary>
+    public bool IsFirst(long group) => group < FirstGroups;
 
-    public static long Groups(long first, long second) => Groups(first) + Groups(second);
+    /// <summary>This thread's number in its group's range; those that fill up the last group of a range go beyond it.</summary>
+    public long Index(long group) => ((group - (IsFirst(group) ? 0 : FirstGroups)) * Threads) + Group.IdxX;
 
-    private static long Groups(long count) => (count + Threads - 1) / Threads;
+    private static long GroupsOf(long count) => (count + Threads - 1) / Threads;
 }

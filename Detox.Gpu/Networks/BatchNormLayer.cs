@@ -3,7 +3,8 @@ using Detox.Gpu.Kernels;
 
 namespace Detox.Gpu.Networks;
 
-/// <summary>Batch normalisation with a scale ("weight") and a shift ("bias") a channel, rectified where that is wanted.</summary>
+/// <summary>Batch normalisation with a scale ("weight") and a shift ("bias") a channel; its second input, if it has one, is added, and the sum
+/// rectified where that is wanted.</summary>
 /// <remarks>In training it normalises by the batch's statistics, in evaluation by the running ones.</remarks>
 internal sealed class BatchNormLayer(string name, int positions, int channels, bool rectified) : Layer
 {
@@ -20,6 +21,8 @@ internal sealed class BatchNormLayer(string name, int positions, int channels, b
 
     public override IReadOnlyList<(string Name, int Length)> Statistics { get; } = [($"{name}.mean", channels), ($"{name}.variance", channels)];
 
+    public override bool PassesGradientTo(int input) => input == 1;
+
     public override void InitialiseParameter(int parameter, SeededRandom random, Span<float> values)
     {
         if (parameter == 0) values.Fill(1);
@@ -30,8 +33,8 @@ internal sealed class BatchNormLayer(string name, int positions, int channels, b
     public override void Forward(in Pass pass)
     {
         View scale = Scale(pass.Weights), shift = Shift(pass.Weights);
-        if (pass.IsTraining) pass.Device.Run(new BatchNormForward(channels, pass.Input, scale, shift, pass.Statistics, pass.Output, rectified));
-        else pass.Device.Run(new BatchNormEvaluate(channels, pass.Input, scale, shift, pass.Statistics, pass.Output, rectified));
+        if (pass.IsTraining) pass.Device.Run(new BatchNormForward(channels, pass.Input, scale, shift, pass.Statistics, pass.Addend, pass.Output, rectified));
+        else pass.Device.Run(new BatchNormEvaluate(channels, pass.Input, scale, shift, pass.Statistics, pass.Addend, pass.Output, rectified));
     }
 
     public override void Backward(in Pass pass, View outputGradient, View? inputGradient, View weightsGradient)

@@ -22,14 +22,12 @@ internal sealed class GradientPlan
 
     /// <summary>How a layer's output gradient becomes those of its inputs.</summary>
     /// <param name="Output">The slot of the output's gradient.</param>
-    /// <param name="CopiedFrom">Where that has to be copied from first, since another value's gradient is still the same floats; else -1.</param>
-    /// <param name="Input">The slot that the layer writes the input's gradient to; -1 where it writes none.</param>
+    /// <param name="Input">The slot that the layer writes the first input's gradient to; -1 where it writes none.</param>
     /// <param name="Sums">What is added up afterwards.</param>
-    public readonly record struct Step(int Output, int CopiedFrom, int Input, Sum[] Sums);
+    public readonly record struct Step(int Output, int Input, Sum[] Sums);
 
-    /// <summary>The slot Total becomes the sum of slots Earlier and Later, of a value of so many floats a sample. Earlier is what the
-    /// layers behind this one gave.</summary>
-    public readonly record struct Sum(int Earlier, int Later, int Total, int Length);
+    /// <summary>To the slot Total, which holds what the layers behind this one gave a value of so many floats a sample, slot Added is added.</summary>
+    public readonly record struct Sum(int Total, int Added, int Length);
 
     /// <summary>By layer.</summary>
     public Step[] Steps { get; }
@@ -40,48 +38,38 @@ internal sealed class GradientPlan
     private Step Plan(int node)
     {
         (Layer layer, int[] inputs) = (_nodes[node].Layer, _nodes[node].Inputs);
-        int output = _slotOf[node + 1], copiedFrom = -1, input = -1;
+        int output = _slotOf[node + 1], input = -1;
         if (output < 0) throw new InvalidOperationException($"No layer reads what layer {node} gives.");
         List<Sum> sums = [];
-        if (layer.PassesGradient)
+        for (int i = 0; i < inputs.Length; i++)
         {
-            if (_slots.Uses(output) > 1)
+            if (inputs[i] == 0) continue;
+            if (layer.PassesGradientTo(i))
             {
-                copiedFrom = output;
-                output = _slots.Take(layer.OutputLength);
-                _slots.Release(copiedFrom);
+                Give(inputs[i], output, layer.InputLength, sums);
+                continue;
             }
 
-            foreach (int value in inputs) Give(value, output, layer.InputLength, sums);
-        }
-        else if (inputs[0] != 0)
-        {
             input = _slots.Take(layer.InputLength);
-            Give(inputs[0], input, layer.InputLength, sums);
+            Give(inputs[i], input, layer.InputLength, sums);
             _slots.Release(input);
         }
 
         _slots.Release(output);
-        return new Step(output, copiedFrom, input, [.. sums]);
+        return new Step(output, input, [.. sums]);
     }
 
-    /// <summary>A slot becomes the value's gradient, or a part of it.</summary>
+    /// <summary>A slot becomes the value's gradient, or is added to it.</summary>
     private void Give(int value, int slot, int length, List<Sum> sums)
     {
-        if (value == 0) return;
-        int earlier = _slotOf[value];
-        if (earlier < 0)
+        int total = _slotOf[value];
+        if (total >= 0)
         {
-            _slotOf[value] = slot;
-            _slots.Share(slot);
+            sums.Add(new Sum(total, slot, length));
             return;
         }
 
-        // Where the earlier part is another value's gradient too, that must stay as it is.
-        int total = _slots.Uses(earlier) == 1 ? earlier : _slots.Take(length);
-        sums.Add(new Sum(earlier, slot, total, length));
-        if (total == earlier) return;
-        _slots.Release(earlier);
-        _slotOf[value] = total;
+        _slotOf[value] = slot;
+        _slots.Share(slot);
     }
 }

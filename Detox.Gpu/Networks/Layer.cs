@@ -13,8 +13,8 @@ public sealed record Parameter(string Name, int[] Shape, int Offset, int Length)
 /// <summary>What a layer reads and writes when a batch passes through it.</summary>
 /// <param name="Statistics">Of the batch, which the forward pass writes in training; in evaluation the running ones, which it reads.</param>
 /// <param name="Input">The first of the layer's inputs.</param>
-/// <param name="Addend">The second one; where the layer has one input, that once more.</param>
-internal readonly record struct Pass(Device Device, int Samples, bool IsTraining, View Weights, View Statistics, View Input, View Addend, View Output);
+/// <param name="Addend">The second one; null where the layer has one input.</param>
+internal readonly record struct Pass(Device Device, int Samples, bool IsTraining, View Weights, View Statistics, View Input, View? Addend, View Output);
 
 /// <summary>One step of a network from input to output and back. It holds no floats of its own: the network owns them all.</summary>
 internal abstract class Layer
@@ -29,8 +29,8 @@ internal abstract class Layer
     /// <summary>Whether the output takes the input's place.</summary>
     public virtual bool IsInPlace => false;
 
-    /// <summary>Whether the output's gradient, as <see cref="Backward"/> leaves it, is the gradient of every input.</summary>
-    public virtual bool PassesGradient => false;
+    /// <summary>Whether the output's gradient, as <see cref="Backward"/> leaves it, is the gradient of the input of this number; so it is for all but the first.</summary>
+    public virtual bool PassesGradientTo(int input) => false;
 
     /// <summary>The shapes of the parameters, by name, in their order in the flat vector.</summary>
     public virtual IReadOnlyList<(string Name, int[] Shape)> Parameters => [];
@@ -53,7 +53,7 @@ internal abstract class Layer
 
     public abstract void Forward(in Pass pass);
 
-    /// <param name="inputGradient">Null where the input is the image, which needs none, or where <see cref="PassesGradient"/>.</param>
+    /// <param name="inputGradient">The first input's. Null where that is the image, which needs none, or where the output's gradient is passed to it.</param>
     public abstract void Backward(in Pass pass, View outputGradient, View? inputGradient, View weightsGradient);
 
     /// <summary>The running statistics follow those of a batch.</summary>

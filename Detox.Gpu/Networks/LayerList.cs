@@ -40,8 +40,14 @@ internal sealed class LayerList(int height, int width, int channels)
     }
 
     /// <param name="rectified">Whether a rectifier follows; it is the same as <see cref="Relu"/>, and cheaper.</param>
-    public LayerList BatchNorm(string name, bool rectified = false)
-        => Add(new BatchNormLayer(name, Current.Height * Current.Width, Current.Channels, rectified), Current.Height, Current.Width, Current.Channels);
+    /// <param name="addend">An earlier value of the same form that is added before the rectifier: a residual connection.</param>
+    public LayerList BatchNorm(string name, bool rectified = false, Value? addend = null)
+    {
+        if (addend is { } added && added with { Index = Current.Index } != Current)
+            throw new InvalidOperationException($"An image of {added.Height} x {added.Width} x {added.Channels} cannot be added to one of {Current.Height} x {Current.Width} x {Current.Channels}.");
+        BatchNormLayer layer = new(name, Current.Height * Current.Width, Current.Channels, rectified);
+        return Add(layer, Current.Height, Current.Width, Current.Channels, addend is { } other ? [other.Index] : []);
+    }
 
     public LayerList MaxPool(int window)
     {
@@ -53,15 +59,6 @@ internal sealed class LayerList(int height, int width, int channels)
     public LayerList AveragePool() => Add(new AveragePoolLayer(Current.Height * Current.Width, Current.Channels), 1, 1, Current.Channels);
 
     public LayerList Relu() => Add(new ReluLayer(Current.Length), Current.Height, Current.Width, Current.Channels);
-
-    /// <summary>The sum with an earlier value of the same form: a residual connection.</summary>
-    /// <param name="rectified">Whether a rectifier follows.</param>
-    public LayerList Add(Value addend, bool rectified = false)
-    {
-        if (addend with { Index = Current.Index } != Current)
-            throw new InvalidOperationException($"An image of {Current.Height} x {Current.Width} x {Current.Channels} cannot be added to one of {addend.Height} x {addend.Width} x {addend.Channels}.");
-        return Add(new AddLayer(Current.Length, rectified), Current.Height, Current.Width, Current.Channels, addend.Index);
-    }
 
     public LayerList Linear(string name, int outputs)
     {

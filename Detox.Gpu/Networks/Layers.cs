@@ -33,10 +33,8 @@ internal sealed class ConvolutionLayer(string name, ConvolutionShape shape, bool
         => pass.Device.Run(new ConvolutionForward(shape, pass.Samples, pass.Input, Kernel(pass.Weights), Bias(pass.Weights), pass.Output));
 
     public override void Backward(in Pass pass, View outputGradient, View? inputGradient, View weightsGradient)
-    {
-        pass.Device.Run(new ConvolutionBackwardWeights(shape, pass.Samples, pass.Input, outputGradient, Kernel(weightsGradient), Bias(weightsGradient)));
-        if (inputGradient is { } wanted) pass.Device.Run(new ConvolutionBackwardInput(shape, pass.Samples, outputGradient, Kernel(pass.Weights), wanted));
-    }
+        => pass.Device.Run(new ConvolutionBackward(
+            shape, pass.Samples, pass.Input, outputGradient, Kernel(pass.Weights), Kernel(weightsGradient), Bias(weightsGradient), inputGradient));
 
     private View Kernel(View parameters) => parameters.Slice(0, shape.WeightLength);
 
@@ -54,7 +52,7 @@ internal sealed class ReluLayer(int length) : Layer
 
     public override bool IsInPlace => true;
 
-    public override bool PassesGradient => true;
+    public override bool PassesGradientTo(int input) => true;
 
     public override void Forward(in Pass pass) => pass.Device.Run(new ReluForward(pass.Output));
 
@@ -93,24 +91,5 @@ internal sealed class AveragePoolLayer(int positions, int channels) : Layer
     public override void Backward(in Pass pass, View outputGradient, View? inputGradient, View weightsGradient)
     {
         if (inputGradient is { } wanted) pass.Device.Run(new AveragePoolBackward(pass.Samples, positions, channels, outputGradient, wanted));
-    }
-}
-
-/// <summary>The sum of two values, rectified where that is wanted: the end of a residual block.</summary>
-internal sealed class AddLayer(int length, bool rectified) : Layer
-{
-    public override string Kind => "sum";
-
-    public override int InputLength => length;
-
-    public override int OutputLength => length;
-
-    public override bool PassesGradient => true;
-
-    public override void Forward(in Pass pass) => pass.Device.Run(new Addition(pass.Input, pass.Addend, pass.Output, rectified));
-
-    public override void Backward(in Pass pass, View outputGradient, View? inputGradient, View weightsGradient)
-    {
-        if (rectified) pass.Device.Run(new ReluBackward(pass.Output, outputGradient));
     }
 }

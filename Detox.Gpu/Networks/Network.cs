@@ -160,11 +160,10 @@ public sealed class Network : IDisposable
             Layer layer = _nodes[i].Layer;
             GradientPlan.Step step = plan.Steps[i];
             View outputGradient = Slot(step.Output, samples, layer.OutputLength);
-            if (step.CopiedFrom >= 0) _device.Copy(Slot(step.CopiedFrom, samples, layer.OutputLength), outputGradient);
             View? inputGradient = step.Input < 0 ? null : Slot(step.Input, samples, layer.InputLength);
             layer.Backward(At(i, samples, true, state, statistics), outputGradient, inputGradient, ParametersOf(i, gradient));
             foreach (GradientPlan.Sum sum in step.Sums)
-                _device.Run(new Addition(Slot(sum.Earlier, samples, sum.Length), Slot(sum.Later, samples, sum.Length), Slot(sum.Total, samples, sum.Length), Rectified: false));
+                _device.Run(new Addition(Slot(sum.Total, samples, sum.Length), Slot(sum.Added, samples, sum.Length), Slot(sum.Total, samples, sum.Length)));
             Observer?.Invoke(new LayerPass(i, NameOf(layer), true, samples * layer.ForwardFlops * (inputGradient is null ? 1 : 2)));
         }
     }
@@ -297,7 +296,7 @@ public sealed class Network : IDisposable
             ParametersOf(node, state),
             statistics.Slice(offset, _statisticsOffsets[node + 1] - offset),
             _values[inputs[0]].All.Slice(0, (long)samples * layer.InputLength),
-            _values[inputs[^1]].All.Slice(0, (long)samples * layer.InputLength),
+            inputs.Length > 1 ? _values[inputs[1]].All.Slice(0, (long)samples * layer.InputLength) : null,
             Output(node, samples));
     }
 

@@ -26,7 +26,6 @@ internal static class ResNet18
             .Convolution($"{name}.downsample.0", 1, channels, stride, bias: false).BatchNorm($"{name}.downsample.1").Current;
         layers.From(input)
             .Convolution($"{name}.conv1", 3, channels, stride, padding: 1, bias: false).BatchNorm($"{name}.bn1", rectified: true)
-            .Convolution($"{name}.conv2", 3, channels, padding: 1, bias: false).BatchNorm($"{name}.bn2")
-            .Add(shortcut, rectified: true);
+            .Convolution($"{name}.conv2", 3, channels, padding: 1, bias: false).BatchNorm($"{name}.bn2", rectified: true, shortcut);
     }
 }

@@ -9,8 +9,6 @@ internal sealed class Slots
     /// <summary>Floats a sample in each slot.</summary>
     public IReadOnlyList<int> Lengths => _lengths;
 
-    public int Uses(int slot) => _uses[slot];
-
     /// <summary>A free slot, used once: the smallest that is long enough, else the longest, which grows, else a new one.</summary>
     public int Take(int length)
     {

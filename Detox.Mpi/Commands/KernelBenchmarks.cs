@@ -74,14 +74,14 @@ internal sealed class KernelBenchmarks : IDisposable
         yield return Moving("rectifier backward", 3, length, () => _device.Run(new ReluBackward(a.All, b.All)));
         yield return Moving("sgd step", 5, length, () => _device.Run(new SgdStep(a.All, b.All, c.All, 1e-3f, 0.9f, 1e-4f)));
 
-        yield return Moving("sum", 3, length, () => _device.Run(new Addition(a.All, b.All, c.All, Rectified: true)));
+        yield return Moving("sum", 3, length, () => _device.Run(new Addition(a.All, b.All, c.All)));
         yield return Moving("moving average", 3, length, () => _device.Run(new MovingAverage(a.All, b.All, 1, 0.1f)));
 
         const int channels = 64, positions = 1024;
         DeviceBuffer scale = Random(channels), shift = Random(channels), statistics = Random(2 * channels);
         View x = a.All.Slice(0, Batch * positions * channels), y = b.All.Slice(0, x.Length), dy = c.All.Slice(0, x.Length);
         DeviceBuffer average = Zeros(Batch * channels), scaleGradient = Zeros(channels), shiftGradient = Zeros(channels);
-        yield return Moving("batch-norm", 2, x.Length, () => _device.Run(new BatchNormForward(channels, x, scale.All, shift.All, statistics.All, y, Rectified: true)));
+        yield return Moving("batch-norm", 2, x.Length, () => _device.Run(new BatchNormForward(channels, x, scale.All, shift.All, statistics.All, null, y, Rectified: true)));
         yield return Moving("batch-norm backward", 4, x.Length, () => _device.Run(new BatchNormBackward(channels, x, y, dy, scale.All, statistics.All, dy, scaleGradient.All, shiftGradient.All, Rectified: true)));
         yield return Moving("average pool", 1, x.Length, () => _device.Run(new AveragePoolForward(Batch, positions, channels, x, average.All)));
         yield return Moving("average pool backward", 1, x.Length, () => _device.Run(new AveragePoolBackward(Batch, positions, channels, average.All, y)));

@@ -91,6 +91,12 @@ internal static class ConvolutionCases
 
         yield return new(nameof(ConvolutionBackwardInput), what, tiny, ExactNaN: false, o =>
             o.Device.Run(new ConvolutionBackwardInput(shape, samples, o.Values(y, 45, wild), o.Values(w, 46, wild), o.Unwritten(x))));
+        if (!tiny && !shape.IsWinograd) yield break;
+        foreach ((bool biased, bool wanted) in tiny ? [(true, false), (false, true), (true, true)] : (IEnumerable<(bool, bool)>)[(true, true)])
+        {
+            yield return new(nameof(ConvolutionBackward), $"{what}{(biased ? ", biased" : "")}{(wanted ? ", with the input's gradient" : "")}", tiny, ExactNaN: false, o => o.Device.Run(new ConvolutionBackward(
+                shape, samples, o.Values(x, 56, wild), o.Values(y, 57, wild), o.Values(w, 58, wild), o.Unwritten(w), biased ? o.Unwritten(b) : null, wanted ? o.Unwritten(x) : null)));
+        }
     }
 
     // What the convolutions run where tiles serve; here by itself.

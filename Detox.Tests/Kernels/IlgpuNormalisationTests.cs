@@ -38,10 +38,10 @@ public sealed class IlgpuNormalisationTests(IlgpuKind kind)
         float[] variances = TestDevices.Random(channels, 1);
         for (int i = 0; i < channels; i++) variances[i] = MathF.Abs(variances[i]) * MathF.Pow(10, (i % 60) - 30);
         float[] statistics = [.. new float[channels], .. variances], ones = [.. Enumerable.Repeat(1f, channels)], zeros = new float[channels], expected = new float[channels];
-        BatchNormEvaluate.Reference(channels, ones, ones, zeros, statistics, expected, false);
+        BatchNormEvaluate.Reference(channels, ones, ones, zeros, statistics, [], expected, false);
         for (int i = 0; i < channels; i++) BitEqual([1 / MathF.Sqrt(variances[i] + BatchNorm.Epsilon)], [expected[i]], $"1 / sqrt({variances[i]:R} + epsilon)");
         using DeviceBuffer one = _device.Upload(ones), zero = _device.Upload(zeros), given = _device.Upload(statistics), output = _device.Allocate(channels);
-        _device.Run(new BatchNormEvaluate(channels, one.All, one.All, zero.All, given.All, output.All, false));
+        _device.Run(new BatchNormEvaluate(channels, one.All, one.All, zero.All, given.All, null, output.All, false));
         BitEqual(expected, _device.Download(output), "1 / sqrt(variance + epsilon)");
     }
 
@@ -64,7 +64,7 @@ public sealed class IlgpuNormalisationTests(IlgpuKind kind)
         {
             LayerList layers = new LayerList(3, 4, 2).Convolution("a", 3, 3, padding: 1, bias: false).BatchNorm("b", rectified: true);
             Value input = layers.Current;
-            return layers.Convolution("c", 3, 3, padding: 1, bias: false).BatchNorm("d").Add(input, rectified: true).AveragePool().Linear("e", 2);
+            return layers.Convolution("c", 3, 3, padding: 1, bias: false).BatchNorm("d", rectified: true, input).AveragePool().Linear("e", 2);
         }
     }
 }

@@ -10,25 +10,28 @@ public sealed class NormalisationTests
     public void BatchNormByHand()
     {
         float[] statistics = new float[2], output = new float[2];
-        BatchNormForward.Reference(1, [1, 5], [2], [10], statistics, output, false);
+        BatchNormForward.Reference(1, [1, 5], [2], [10], statistics, [], output, false);
         BitEqual([3, 4], statistics, "statistics");
         Within([8, 12], output, 1e-5, "output");
+        BatchNormForward.Reference(1, [1, 5], [2], [10], statistics, [-9, 1], output, true);
+        Within([0, 13], output, 1e-5, "with an addend, rectified");
     }
 
     [Test]
     public void BatchNormGradientsMatchCentralDifferences([Values] bool rectified)
     {
         const int rows = 9, channels = 4;
-        float[] x = TestDevices.Random(rows * channels, 7), scale = TestDevices.Random(channels, 8, 0.5f, 2), shift = TestDevices.Random(channels, 9), direction = TestDevices.Random(x.Length, 10);
-        float[] statistics = new float[2 * channels], y = new float[x.Length], dx = new float[x.Length], dScale = new float[channels], dShift = new float[channels];
-        BatchNormForward.Reference(channels, x, scale, shift, statistics, y, rectified);
-        BatchNormBackward.Reference(channels, x, y, direction, scale, statistics, dx, dScale, dShift, rectified);
-        double Function() => NormalisedTimes(channels, x, scale, shift, direction, rectified);
+        float[] x = TestDevices.Random(rows * channels, 7), scale = TestDevices.Random(channels, 8, 0.5f, 2), shift = TestDevices.Random(channels, 9), addend = TestDevices.Random(x.Length, 10), direction = TestDevices.Random(x.Length, 11);
+        float[] statistics = new float[2 * channels], y = new float[x.Length], dy = [.. direction], dx = new float[x.Length], dScale = new float[channels], dShift = new float[channels];
+        BatchNormForward.Reference(channels, x, scale, shift, statistics, addend, y, rectified);
+        BatchNormBackward.Reference(channels, x, y, dy, scale, statistics, dx, dScale, dShift, rectified);
+        double Function() => NormalisedTimes(channels, x, scale, shift, addend, direction, rectified);
         const double step = 1e-3, tolerance = 2e-3;
         Assert.That(y.Min(MathF.Abs), rectified ? Is.Zero : Is.GreaterThan(0));
         Differences.Match(x, dx, Function, "input", step, tolerance);
         Differences.Match(scale, dScale, Function, "scale", step, tolerance);
         Differences.Match(shift, dShift, Function, "shift", step, tolerance);
+        Differences.Match(addend, dy, Function, "addend", step, tolerance);
     }
 
     [Test]
@@ -48,8 +51,8 @@ public sealed class NormalisationTests
         Differences.Match(x, dx, () => x.Select((value, at) => (double)value * direction[(at / channels / positions * channels) + (at % channels)] / positions).Sum(), "input");
     }
 
-    /// <summary>The normalised values times a fixed direction, in double.</summary>
-    private static double NormalisedTimes(int channels, float[] x, float[] scale, float[] shift, float[] direction, bool rectified)
+    /// <summary>The normalised values with their addends, times a fixed direction, in double.</summary>
+    private static double NormalisedTimes(int channels, float[] x, float[] scale, float[] shift, float[] addend, float[] direction, bool rectified)
     {
         int rows = x.Length / channels;
         double sum = 0;
@@ -60,7 +63,7 @@ public sealed class NormalisationTests
             for (int p = 0; p < rows; p++) variance += (x[(p * channels) + c] - mean) * (x[(p * channels) + c] - mean) / rows;
             for (int p = 0; p < rows; p++)
             {
-                double y = ((x[(p * channels) + c] - mean) / Math.Sqrt(variance + BatchNorm.Epsilon) * scale[c]) + shift[c];
+                double y = ((x[(p * channels) + c] - mean) / Math.Sqrt(variance + BatchNorm.Epsilon) * scale[c]) + shift[c] + addend[(p * channels) + c];
                 sum += (rectified ? Math.Max(0, y) : y) * direction[(p * channels) + c];
             }
         }

@@ -13,8 +13,8 @@ internal sealed record OpError(string Op, string Says, Action<Device> Run)
     public static IEnumerable<OpError> All =>
     [
         new(nameof(ReluBackward), "Gradient: a view of 3 floats where 4 are expected", device => device.Run(new ReluBackward(Of(4), Of(3)))),
-        new(nameof(Addition), "Left: a view of 3 floats where 4 are expected", device => device.Run(new Addition(Of(3), Of(4), Of(4), false))),
-        new(nameof(Addition), "Right: a view of 5 floats where 4 are expected", device => device.Run(new Addition(Of(4), Of(5), Of(4), false))),
+        new(nameof(Addition), "Left: a view of 3 floats where 4 are expected", device => device.Run(new Addition(Of(3), Of(4), Of(4)))),
+        new(nameof(Addition), "Right: a view of 5 floats where 4 are expected", device => device.Run(new Addition(Of(4), Of(5), Of(4)))),
         new(nameof(SgdStep), "Velocity: a view of 3", device => device.Run(new SgdStep(Of(4), Of(3), Of(4), 1, 0, 0))),
         new(nameof(SgdStep), "Gradient: a view of 3", device => device.Run(new SgdStep(Of(4), Of(4), Of(3), 1, 0, 0))),
         new(nameof(MovingAverage), "Values: a view of 3", device => device.Run(new MovingAverage(Of(4), Of(3), 1, 0))),
@@ -31,9 +31,9 @@ internal sealed record OpError(string Op, string Says, Action<Device> Run)
         new(nameof(MaxPoolBackward), "OutputGradient: a view of 9", device => device.Run(new MaxPoolBackward(_pool, 2, Of(32), Of(8), Of(9), Of(32)))),
         new(nameof(MaxPoolBackward), "InputGradient: a view of 31", device => device.Run(new MaxPoolBackward(_pool, 2, Of(32), Of(8), Of(8), Of(31)))),
         new(nameof(MaxPoolBackward), "Window: -1", device => device.Run(new MaxPoolBackward(_pool with { Window = -1 }, 2, Of(32), Of(8), Of(8), Of(32)))),
-        .. Forward(nameof(BatchNormForward), (device, channels, x, scale, shift, statistics, y) => device.Run(new BatchNormForward(channels, Of(x), Of(scale), Of(shift), Of(statistics), Of(y), false))),
-        .. Forward(nameof(BatchNormEvaluate), (device, channels, x, scale, shift, statistics, y) => device.Run(new BatchNormEvaluate(channels, Of(x), Of(scale), Of(shift), Of(statistics), Of(y), false))),
-        new(nameof(BatchNormForward), "no rows", device => device.Run(new BatchNormForward(3, Of(0), Of(3), Of(3), Of(6), Of(0), false))),
+        .. Forward(nameof(BatchNormForward), (device, channels, x, scale, shift, statistics, addend, y) => device.Run(new BatchNormForward(channels, Of(x), Of(scale), Of(shift), Of(statistics), Of(addend), Of(y), false))),
+        .. Forward(nameof(BatchNormEvaluate), (device, channels, x, scale, shift, statistics, addend, y) => device.Run(new BatchNormEvaluate(channels, Of(x), Of(scale), Of(shift), Of(statistics), Of(addend), Of(y), false))),
+        new(nameof(BatchNormForward), "no rows", device => device.Run(new BatchNormForward(3, Of(0), Of(3), Of(3), Of(6), null, Of(0), false))),
         Backward("no rows", 3, 0, 0, 0, 3, 6, 0, 3, 3),
         Backward("5 channels", 5, 12, 12, 12, 5, 10, 12, 5, 5),
         Backward("Output: a view of 11", 3, 12, 11, 12, 3, 6, 12, 3, 3),
@@ -52,17 +52,18 @@ internal sealed record OpError(string Op, string Says, Action<Device> Run)
 
     private static View Of(long length) => new(null!, 0, length);
 
-    private delegate void Normalisation(Device device, int channels, int x, int scale, int shift, int statistics, int y);
+    private delegate void Normalisation(Device device, int channels, int x, int scale, int shift, int statistics, int addend, int y);
 
     private static OpError[] Forward(string op, Normalisation run) =>
     [
-        new(op, "Channels: 0", device => run(device, 0, 12, 0, 0, 0, 12)),
-        new(op, "Input: a view of 12 floats, which are no rows of 5 channels", device => run(device, 5, 12, 5, 5, 10, 12)),
-        new(op, "Scale: a view of 2 floats where 3", device => run(device, 3, 12, 2, 3, 6, 12)),
-        new(op, "Shift: a view of 4 floats where 3", device => run(device, 3, 12, 3, 4, 6, 12)),
-        new(op, "Statistics: a view of 3 floats where 6", device => run(device, 3, 12, 3, 3, 3, 12)),
-        new(op, "Output: a view of 9 floats where 12", device => run(device, 3, 12, 3, 3, 6, 9)),
-        new(op, "Input: 16777217 rows where a batch has at most 16777216", device => run(device, 1, (1 << 24) + 1, 1, 1, 2, 0)),
+        new(op, "Channels: 0", device => run(device, 0, 12, 0, 0, 0, 12, 12)),
+        new(op, "Input: a view of 12 floats, which are no rows of 5 channels", device => run(device, 5, 12, 5, 5, 10, 12, 12)),
+        new(op, "Scale: a view of 2 floats where 3", device => run(device, 3, 12, 2, 3, 6, 12, 12)),
+        new(op, "Shift: a view of 4 floats where 3", device => run(device, 3, 12, 3, 4, 6, 12, 12)),
+        new(op, "Statistics: a view of 3 floats where 6", device => run(device, 3, 12, 3, 3, 3, 12, 12)),
+        new(op, "Addend: a view of 11 floats where 12", device => run(device, 3, 12, 3, 3, 6, 11, 12)),
+        new(op, "Output: a view of 9 floats where 12", device => run(device, 3, 12, 3, 3, 6, 12, 9)),
+        new(op, "Input: 16777217 rows where a batch has at most 16777216", device => run(device, 1, (1 << 24) + 1, 1, 1, 2, 0, 0)),
     ];
 
     private static OpError Backward(string says, int channels, int x, int y, int dy, int scale, int statistics, int dx, int dScale, int dShift)

@@ -14,9 +14,9 @@ internal static class DeviceCheck
         // Sums and products that are denormal, and quotients that are taken in double.
         float[] values = new float[Positions * Channels];
         for (int i = 0; i < values.Length; i++) values[i] = BitConverter.Int32BitsToSingle((i % Channels * 0x0410_0000) + (i * 0x0001_2345) + 1);
-        Compare(device, "a sum", values, view => new Addition(view, view, view, Rectified: false));
+        Compare(device, "a sum", values, view => new Addition(view, view, view));
         Compare(device, "a product", values, view => new SgdStep(view.Slice(0, Channels), view.Slice(Channels, Channels), view.Slice(2 * Channels, Channels), 0.3f, 0.7f, 0.1f));
-        Compare(device, "a square root", values, view => new BatchNormEvaluate(1, view.Slice(0, Channels), view.Slice(8, 1), view.Slice(9, 1), view.Slice(10, 2), view.Slice(16, Channels), Rectified: false));
+        Compare(device, "a square root", values, view => new BatchNormEvaluate(1, view.Slice(0, Channels), view.Slice(8, 1), view.Slice(9, 1), view.Slice(10, 2), null, view.Slice(16, Channels), Rectified: false));
         Compare(device, "a quotient", values, view => new AveragePoolForward(1, Positions - 1, Channels, view.Slice(0, (Positions - 1) * Channels), view.Slice((Positions - 1) * Channels, Channels)));
     }
 

@@ -58,5 +58,5 @@ public readonly partial record struct ConvolutionBackwardInput(ConvolutionShape 
         else device.AtItsWidth(this);
     }
 
-    private WinogradForward ByTiles => new(Winograd.Turned(Shape), Samples, OutputGradient, Weights, IsTurned: true, null, InputGradient);
+    internal WinogradForward ByTiles => new(Winograd.Turned(Shape), Samples, OutputGradient, Weights, IsTurned: true, null, InputGradient);
 }

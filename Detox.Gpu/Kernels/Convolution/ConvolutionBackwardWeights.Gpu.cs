@@ -8,29 +8,35 @@ public readonly partial record struct ConvolutionBackwardWeights
 {
     private static readonly Scratch<float> _biasSums = new();
 
+    private int Chunks => (Positions + Chunk - 1) / Chunk;
+
     public void Run(IlgpuDevice device)
     {
-        int chunks = (Positions + Chunk - 1) / Chunk;
-        if (chunks == 0)
+        if (Positions == 0)
         {
             Clear(device);
             return;
         }
 
-        ArrayView<float> outputGradient = IlgpuDevice.Floats(OutputGradient);
         if (Shape.IsWinograd) ByTiles.Run(device);
-        else ChunkByChunk(device, chunks, outputGradient);
-        if (BiasGradient is not { } biasGradient) return;
-        ArrayView<float> total = IlgpuDevice.Floats(biasGradient), sums = ChunkSums.Room(device, _biasSums, chunks, total);
-        device.Each(sums.Length, new BiasChunk(Shape.Outputs, Positions, outputGradient, sums));
-        ChunkSums.Add(device, chunks, sums, total);
+        else ChunkByChunk(device);
+        SumBias(device);
     }
 
-    private void ChunkByChunk(IlgpuDevice device, int chunks, ArrayView<float> outputGradient)
+    /// <summary>The bias's gradient, where it is wanted.</summary>
+    internal void SumBias(IlgpuDevice device)
     {
-        ArrayView<float> total = IlgpuDevice.Floats(WeightsGradient), sums = ChunkSums.Room(device, ChunkSums.Memory, chunks, total);
-        TiledProduct.Launch(device, Shape.Taps, Shape.Outputs, chunks, new Product(Shape, Positions, IlgpuDevice.Floats(Input), outputGradient, sums));
-        ChunkSums.Add(device, chunks, sums, total);
+        if (BiasGradient is not { } biasGradient) return;
+        ArrayView<float> total = IlgpuDevice.Floats(biasGradient), sums = ChunkSums.Room(device, _biasSums, Chunks, total);
+        device.Each(sums.Length, new BiasChunk(Shape.Outputs, Positions, IlgpuDevice.Floats(OutputGradient), sums));
+        ChunkSums.Add(device, Chunks, sums, total);
+    }
+
+    private void ChunkByChunk(IlgpuDevice device)
+    {
+        ArrayView<float> total = IlgpuDevice.Floats(WeightsGradient), sums = ChunkSums.Room(device, ChunkSums.Memory, Chunks, total);
+        TiledProduct.Launch(device, Shape.Taps, Shape.Outputs, Chunks, new Product(Shape, Positions, IlgpuDevice.Floats(Input), IlgpuDevice.Floats(OutputGradient), sums));
+        ChunkSums.Add(device, Chunks, sums, total);
     }
 
     // A batch is a chunk of positions: the product of its turned patches and its output gradients. A row is a tap, a

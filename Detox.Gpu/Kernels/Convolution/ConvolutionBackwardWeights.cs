@@ -73,7 +73,7 @@ public readonly partial record struct ConvolutionBackwardWeights(
 
     private int Positions => Samples * Shape.Positions;
 
-    private WinogradBackwardWeights ByTiles => new(Shape, Samples, Input, OutputGradient, WeightsGradient);
+    internal WinogradBackwardWeights ByTiles => new(Shape, Samples, Input, OutputGradient, WeightsGradient);
 
     private void Clear(Device device)
     {

@@ -25,9 +25,6 @@ internal static partial class BatchNorm
         return sum;
     }
 
-    /// <summary>The gradient, +0 where a rectified output is not above 0.</summary>
-    public static float Passed(float gradient, float output, int rectified) => rectified == 0 | Portable.Less(0, output) ? gradient : 0;
-
     /// <summary>Four values of a channel, a row each: their loads are under way together, and then they are used in their order.</summary>
     internal readonly struct Four(float a, float b, float c, float d)
     {
@@ -38,6 +35,14 @@ internal static partial class BatchNorm
         {
         }
 
+        public void Store(ArrayView<float> values, long at, long stride)
+        {
+            values[at] = A;
+            values[at + stride] = B;
+            values[at + (2 * stride)] = C;
+            values[at + (3 * stride)] = D;
+        }
+
         public float AddedTo(float sum) => Portable.Add(Portable.Add(Portable.Add(Portable.Add(sum, A), B), C), D);
 
         public Four Minus(float mean) => new(Portable.Subtract(A, mean), Portable.Subtract(B, mean), Portable.Subtract(C, mean), Portable.Subtract(D, mean));
@@ -45,11 +50,20 @@ internal static partial class BatchNorm
         /// <summary>The sum and the products with the other four, in a chain.</summary>
         public float ProductsAddedTo(float sum, Four other)
             => Portable.Fma(D, other.D, Portable.Fma(C, other.C, Portable.Fma(B, other.B, Portable.Fma(A, other.A, sum))));
-
-        /// <summary>See <see cref="BatchNorm.Passed"/>.</summary>
-        public Four Passed(Four output, int rectified)
-            => new(BatchNorm.Passed(A, output.A, rectified), BatchNorm.Passed(B, output.B, rectified), BatchNorm.Passed(C, output.C, rectified), BatchNorm.Passed(D, output.D, rectified));
     }
+}
+
+/// <summary>The rows of a chunk in a channel.</summary>
+internal readonly struct ChunkRows(int chunk, int channel, int channels, int rows)
+{
+    /// <summary>Of the batch.</summary>
+    public int First => chunk * BatchNorm.Chunk;
+
+    /// <summary>Of the batch: the row behind the last one.</summary>
+    public int End => Math.Min(First + BatchNorm.Chunk, rows);
+
+    /// <summary>Where the first one's value stands; the next one's is so many channels behind it.</summary>
+    public long At => ((long)First * channels) + channel;
 }
 
 /// <summary>A group's share of a matrix of rows x channels: some neighbouring channels, each of which several threads hold, of a block of rows.</summary>
@@ -61,11 +75,18 @@ internal readonly struct ChannelTile
     /// <summary>Channels of a group.</summary>
     public const int MostChannels = 32;
 
+    /// <summary>Channels of a group that holds all their rows: 32 bytes, the least that a GPU's memory brings.</summary>
+    public const int WholeChannels = 8;
+
+    /// <summary>The most chunks of such a group: each has a thread of its own, so that the one launch takes no longer chains than several do.</summary>
+    public const int MostWholeChunks = Threads / WholeChannels;
+
     private readonly int _channels;
 
-    public ChannelTile(int channels)
+    /// <param name="most">Channels of a group.</param>
+    public ChannelTile(int channels, int most)
     {
-        int tiles = Tiles(channels), width = Width(channels);
+        int tiles = Tiles(channels, most), width = Width(channels, most);
         _channels = channels;
         Block = Grid.IdxX / tiles;
         Column = Group.IdxX % width;
@@ -86,18 +107,21 @@ internal readonly struct ChannelTile
     /// <summary>Which it is of the threads that hold this channel; what has no more than the whole ones may have a higher one.</summary>
     public int Lane { get; }
 
-    /// <summary>How many threads hold a channel: at least four.</summary>
+    /// <summary>How many threads hold a channel.</summary>
     public int Lanes { get; }
 
     public bool TakesPart => (Channel < _channels) & (Lane < Lanes);
 
     /// <summary>Groups for so many blocks of rows.</summary>
-    public static long Groups(int channels, int blocks) => (long)Tiles(channels) * blocks;
+    public static long Groups(int channels, int blocks) => (long)Tiles(channels, MostChannels) * blocks;
 
-    public static int LanesOf(int channels) => Threads / Width(channels);
+    /// <summary>Groups that hold all rows of their channels.</summary>
+    public static long WholeGroups(int channels) => Tiles(channels, WholeChannels);
 
-    private static int Tiles(int channels) => (channels + MostChannels - 1) / MostChannels;
+    public static int LanesOf(int channels) => Threads / Width(channels, MostChannels);
+
+    private static int Tiles(int channels, int most) => (channels + most - 1) / most;
 
     // Evenly, so that no group is left with a single channel.
-    private static int Width(int channels) => (channels + Tiles(channels) - 1) / Tiles(channels);
+    private static int Width(int channels, int most) => (channels + Tiles(channels, most) - 1) / Tiles(channels, most);
 }

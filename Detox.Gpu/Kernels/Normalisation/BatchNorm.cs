@@ -2,11 +2,11 @@ using Detox.Gpu.Devices;
 
 namespace Detox.Gpu.Kernels;
 
-/// <summary>Batch normalisation of rows (samples x positions) x channels, channel by channel, with an optional rectifier behind it.</summary>
+/// <summary>Batch normalisation of rows (samples x positions) x channels, channel by channel, with an optional addend and rectifier behind it.</summary>
 /// <remarks>A channel's sums go down the rows in chunks of <see cref="Chunk"/> rows, each a chain from +0; the chunks are added in
 /// ascending order from +0. With n rows: mean = (sum of x) / n; variance = (chain fma(x - mean, x - mean, sum)) / n, the biased one;
-/// inverse = 1 / sqrt(variance + epsilon); factor = scale * inverse; output = fma(x - mean, factor, shift), rectified as
-/// <see cref="ReluForward"/> does. Backward, with g the output's gradient, +0 where a rectified output is not above 0: shift' = sum of g; scale' =
+/// inverse = 1 / sqrt(variance + epsilon); factor = scale * inverse; output = fma(x - mean, factor, shift), + the addend, rectified as
+/// <see cref="ReluForward"/> does. Backward, with g the output's gradient, +0 where a rectified output is not above 0, which is the addend's too: shift' = sum of g; scale' =
 /// (chain fma(g, x - mean, sum)) * inverse; input' = factor * fma(mean - x, (scale' * inverse) / n, g - shift' / n).
 /// statistics: the channels' means, then their variances. A NaN reaches its whole channel. At most 2^24 rows. Portable. Source:
 /// Ioffe, Szegedy 2015, "Batch Normalization".</remarks>

@@ -42,7 +42,6 @@ public readonly unsafe partial record struct BatchNormBackward
             Channels = Channels,
             Rows = rows,
             Input = sums.Input,
-            Output = sums.Output,
             OutputGradient = sums.OutputGradient,
             Means = means,
             Factors = factors,
@@ -53,7 +52,7 @@ public readonly unsafe partial record struct BatchNormBackward
         device.Share(CpuDevice.Blocks(rows, BatchNorm.Block), ref work);
     }
 
-    /// <summary>One piece: one chunk's sums of the gradient, and of its products with the distances from the mean.</summary>
+    /// <summary>One piece: one chunk's sums of the gradient, which is rectified first, and of its products with the distances from the mean.</summary>
     private struct BackwardSums<TLanes, V> : IPieces
         where TLanes : struct, ILanes<V>
         where V : unmanaged
@@ -98,6 +97,8 @@ public readonly unsafe partial record struct BatchNormBackward
                     {
                         g0 = L.WhereLess(L.Zero, L.Load(Output + at), g0, L.Zero);
                         g1 = L.WhereLess(L.Zero, L.Load(Output + at + L.Count), g1, L.Zero);
+                        L.Store(g0, OutputGradient + at);
+                        L.Store(g1, OutputGradient + at + L.Count);
                     }
 
                     s0 = L.Add(s0, g0);
@@ -119,7 +120,12 @@ public readonly unsafe partial record struct BatchNormBackward
                 for (int p = 0; p < rows; p++, at += Channels)
                 {
                     W g = L.Load(OutputGradient + at);
-                    if (Output != null) g = L.WhereLess(L.Zero, L.Load(Output + at), g, L.Zero);
+                    if (Output != null)
+                    {
+                        g = L.WhereLess(L.Zero, L.Load(Output + at), g, L.Zero);
+                        L.Store(g, OutputGradient + at);
+                    }
+
                     sum = L.Add(sum, g);
                     moment = L.FusedMultiplyAdd(g, L.Subtract(L.Load(Input + at), mean), moment);
                 }
@@ -138,10 +144,6 @@ public readonly unsafe partial record struct BatchNormBackward
         public int Channels;
         public long Rows;
         public float* Input;
-
-        /// <summary>Null where nothing was rectified.</summary>
-        public float* Output;
-
         public float* OutputGradient;
         public float* Means;
         public float* Factors;
@@ -168,10 +170,8 @@ public readonly unsafe partial record struct BatchNormBackward
                 long row = p * Channels;
                 for (int c = first; c < end; c += L.Count)
                 {
-                    W g = L.Load(OutputGradient + row + c);
-                    if (Output != null) g = L.WhereLess(L.Zero, L.Load(Output + row + c), g, L.Zero);
-                    W distance = L.Subtract(L.Load(Means + c), L.Load(Input + row + c));
-                    W value = L.FusedMultiplyAdd(distance, L.Load(Slopes + c), L.Subtract(g, L.Load(Levels + c)));
+                    W g = L.Subtract(L.Load(OutputGradient + row + c), L.Load(Levels + c)), distance = L.Subtract(L.Load(Means + c), L.Load(Input + row + c));
+                    W value = L.FusedMultiplyAdd(distance, L.Load(Slopes + c), g);
                     L.Store(L.Multiply(L.Load(Factors + c), value), InputGradient + row + c);
                 }
             }

@@ -5,7 +5,8 @@ namespace Detox.Gpu.Kernels;
 
 /// <summary>What the gradient of a batch normalisation's output means for its input, scale and shift.</summary>
 /// <remarks>Operands as in <see cref="BatchNormForward"/>, whose statistics and output these are; at least one row. The formula, the order
-/// of sums and what a NaN does stand at <see cref="BatchNorm"/>. The input's gradient may be the output's; nothing else that is written may
+/// of sums and what a NaN does stand at <see cref="BatchNorm"/>. Where the output was rectified, its gradient passes the rectifier first, in
+/// place: what is left of it then is the gradient of an addend. The input's gradient may be the output's; nothing else that is written may
 /// overlap anything. Portable.</remarks>
 /// <param name="Output">Read only where it was rectified.</param>
 /// <param name="InputGradient">Null where it is not wanted.</param>
@@ -26,7 +27,7 @@ public readonly partial record struct BatchNormBackward(
         int channels,
         ReadOnlySpan<float> input,
         ReadOnlySpan<float> output,
-        ReadOnlySpan<float> outputGradient,
+        Span<float> outputGradient,
         ReadOnlySpan<float> scale,
         ReadOnlySpan<float> statistics,
         Span<float> inputGradient,
@@ -34,6 +35,7 @@ public readonly partial record struct BatchNormBackward(
         Span<float> shiftGradient,
         bool rectified)
     {
+        if (rectified) ReluBackward.Reference(output, outputGradient);
         int rows = input.Length / channels;
         for (int c = 0; c < channels; c++)
         {
@@ -43,9 +45,8 @@ public readonly partial record struct BatchNormBackward(
                 float sum = 0, product = 0;
                 for (int at = (start * channels) + c; at < Math.Min(start + BatchNorm.Chunk, rows) * channels; at += channels)
                 {
-                    float g = rectified && !(output[at] > 0) ? 0 : outputGradient[at];
-                    sum += g;
-                    product = MathF.FusedMultiplyAdd(g, input[at] - mean, product);
+                    sum += outputGradient[at];
+                    product = MathF.FusedMultiplyAdd(outputGradient[at], input[at] - mean, product);
                 }
 
                 total += sum;
@@ -57,10 +58,7 @@ public readonly partial record struct BatchNormBackward(
             if (inputGradient.IsEmpty) continue;
             float level = total / rows, slope = scaleGradient[c] * inverse / rows, factor = scale[c] * inverse;
             for (int at = c; at < input.Length; at += channels)
-            {
-                float g = rectified && !(output[at] > 0) ? 0 : outputGradient[at];
-                inputGradient[at] = factor * MathF.FusedMultiplyAdd(mean - input[at], slope, g - level);
-            }
+                inputGradient[at] = factor * MathF.FusedMultiplyAdd(mean - input[at], slope, outputGradient[at] - level);
         }
     }
 

@@ -19,6 +19,7 @@ public readonly unsafe partial record struct BatchNormEvaluate
             Means = means,
             Factors = device.Room(BatchNorm.Sums, Channels),
             Shifts = CpuDevice.Pointer(Shift),
+            Addend = CpuDevice.Pointer(Addend),
             Output = CpuDevice.Pointer(Output),
             Rectified = Rectified,
         };
@@ -37,6 +38,10 @@ public readonly unsafe partial record struct BatchNormEvaluate
         public float* Means;
         public float* Factors;
         public float* Shifts;
+
+        /// <summary>Null where nothing is added.</summary>
+        public float* Addend;
+
         public float* Output;
         public bool Rectified;
 
@@ -56,10 +61,11 @@ public readonly unsafe partial record struct BatchNormEvaluate
             long last = Math.Min((block + 1L) * BatchNorm.Block, Rows);
             for (long p = (long)block * BatchNorm.Block; p < last; p++)
             {
-                float* x = Input + (p * Channels), y = Output + (p * Channels);
+                float* x = Input + (p * Channels), y = Output + (p * Channels), added = Addend + (p * Channels);
                 for (int c = first; c < end; c += L.Count)
                 {
                     W value = L.FusedMultiplyAdd(L.Subtract(L.Load(x + c), L.Load(Means + c)), L.Load(Factors + c), L.Load(Shifts + c));
+                    if (Addend != null) value = L.Add(value, L.Load(added + c));
                     if (Rectified) value = L.WhereLess(value, L.Zero, L.Zero, value);
                     L.Store(value, y + c);
                 }

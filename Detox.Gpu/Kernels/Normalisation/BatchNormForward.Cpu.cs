@@ -8,7 +8,7 @@ public readonly unsafe partial record struct BatchNormForward
     public void Run(CpuDevice device)
     {
         device.AtItsWidth(this);
-        new BatchNormEvaluate(Channels, Input, Scale, Shift, Statistics, Output, Rectified).Run(device);
+        new BatchNormEvaluate(Channels, Input, Scale, Shift, Statistics, Addend, Output, Rectified).Run(device);
     }
 
     /// <summary>The statistics.</summary>

@@ -5,18 +5,46 @@ namespace Detox.Gpu.Kernels;
 
 public readonly partial record struct BatchNormForward
 {
-    // Three launches: what is there once a channel is computed anew by every group that needs it.
+    // Three launches: what is there once a channel is computed anew by every group that needs it. One where a group can hold all rows of its channels.
     public void Run(IlgpuDevice device)
     {
         int rows = BatchNorm.Rows(Channels, Input), chunks = BatchNorm.Chunks(rows);
+        ArrayView<float> input = IlgpuDevice.Floats(Input), statistics = IlgpuDevice.Floats(Statistics);
+        BatchNormEvaluate last = new(Channels, Input, Scale, Shift, Statistics, Addend, Output, Rectified);
+        if (chunks <= ChannelTile.MostWholeChunks)
+        {
+            device.Launch(ChannelTile.WholeGroups(Channels), new WholeTile(Channels, rows, chunks, input, IlgpuDevice.Floats(Scale), statistics, last.Values));
+            return;
+        }
+
         long length = (long)chunks * Channels;
         ArrayView<float> room = device.Room(BatchNorm.Sums, 2 * length), sums = room.SubView(0, length), squares = room.SubView(length, length);
-        ArrayView<float> input = IlgpuDevice.Floats(Input), statistics = IlgpuDevice.Floats(Statistics);
         device.Each(length, new SumThread(Channels, rows, input, sums));
         int chunksOfBlock = BatchNorm.BlockLength(ChannelTile.LanesOf(Channels), chunks);
         long groups = ChannelTile.Groups(Channels, (chunks + chunksOfBlock - 1) / chunksOfBlock);
         device.Launch(groups, new SquaresTile(Channels, rows, chunks, chunksOfBlock, input, sums, statistics, squares));
-        new BatchNormEvaluate(Channels, Input, Scale, Shift, Statistics, Output, Rectified).Normalise(device, chunks, squares);
+        last.Normalise(device, chunks, squares);
+    }
+
+    // A chunk's sum of squared distances from the mean.
+    private static float Squares(ArrayView<float> input, ChunkRows chunk, int channels, float mean)
+    {
+        long at = chunk.At;
+        int left = chunk.End - chunk.First;
+        float sum = 0;
+        for (; left >= 8; left -= 8, at += 8L * channels)
+        {
+            BatchNorm.Four a = new BatchNorm.Four(input, at, channels).Minus(mean), b = new BatchNorm.Four(input, at + (4L * channels), channels).Minus(mean);
+            sum = b.ProductsAddedTo(a.ProductsAddedTo(sum, a), b);
+        }
+
+        for (; left > 0; left--, at += channels)
+        {
+            float distance = Portable.Subtract(input[at], mean);
+            sum = Portable.Fma(distance, distance, sum);
+        }
+
+        return sum;
     }
 
     // One thread a channel and chunk: its sum.
@@ -24,9 +52,8 @@ public readonly partial record struct BatchNormForward
     {
         public void Run(long index)
         {
-            long first = index / channels * BatchNorm.Chunk, at = (first * channels) + (index % channels);
-            int left = (int)Math.Min(BatchNorm.Chunk, rows - first);
-            sums[index] = BatchNorm.Sum(input, at, channels, left);
+            ChunkRows chunk = new((int)(index / channels), (int)(index % channels), channels, rows);
+            sums[index] = BatchNorm.Sum(input, chunk.At, channels, chunk.End - chunk.First);
         }
     }
 
@@ -39,7 +66,7 @@ public readonly partial record struct BatchNormForward
         public void Run()
         {
             ArrayView<float> means = SharedMemory.Allocate<float>(ChannelTile.MostChannels);
-            ChannelTile tile = new(channels);
+            ChannelTile tile = new(channels, ChannelTile.MostChannels);
             if (tile.TakesPart & tile.Lane == 0)
             {
                 float mean = Portable.Divide(BatchNorm.Sum(sums, tile.Channel, channels, chunks), rows);
@@ -51,27 +78,45 @@ public readonly partial record struct BatchNormForward
             if (!tile.TakesPart) return;
             int first = tile.Block * chunksOfBlock, end = Math.Min(first + chunksOfBlock, chunks);
             for (int chunk = first + tile.Lane; chunk < end; chunk += tile.Lanes)
-                squares[((long)chunk * channels) + tile.Channel] = Squares(chunk, tile.Channel, means[tile.Column]);
+                squares[((long)chunk * channels) + tile.Channel] = Squares(input, new(chunk, tile.Channel, channels, rows), channels, means[tile.Column]);
         }
+    }
 
-        private float Squares(int chunk, int channel, float mean)
+    // A group some channels, a thread one of their chunks: its sum, its squares, its values. Between them one thread a channel adds the chunks'.
+    internal readonly struct WholeTile(
+        int channels, int rows, int chunks, ArrayView<float> input, ArrayView<float> scale, ArrayView<float> statistics, BatchNormEvaluate.NormalisedRows values) : IKernel
+    {
+        public static int Threads => ChannelTile.Threads;
+
+        public void Run()
         {
-            long first = (long)chunk * BatchNorm.Chunk, at = (first * channels) + channel;
-            int left = (int)Math.Min(BatchNorm.Chunk, rows - first);
-            float sum = 0;
-            for (; left >= 8; left -= 8, at += 8L * channels)
+            ArrayView<float> sums = SharedMemory.Allocate<float>(ChannelTile.WholeChannels * ChannelTile.MostWholeChunks);
+            ArrayView<float> means = SharedMemory.Allocate<float>(ChannelTile.WholeChannels), factors = SharedMemory.Allocate<float>(ChannelTile.WholeChannels);
+            ChannelTile tile = new(channels, ChannelTile.WholeChannels);
+            ChunkRows chunk = new(tile.Lane, tile.Channel, channels, rows);
+            int c = tile.Channel, column = tile.Column, sum = (tile.Lane * ChannelTile.WholeChannels) + column;
+            bool hasChunk = tile.TakesPart & tile.Lane < chunks, joins = tile.TakesPart & tile.Lane == 0;
+            if (hasChunk) sums[sum] = BatchNorm.Sum(input, chunk.At, channels, chunk.End - chunk.First);
+            Group.Barrier();
+            if (joins)
             {
-                BatchNorm.Four a = new BatchNorm.Four(input, at, channels).Minus(mean), b = new BatchNorm.Four(input, at + (4L * channels), channels).Minus(mean);
-                sum = b.ProductsAddedTo(a.ProductsAddedTo(sum, a), b);
+                float mean = Portable.Divide(BatchNorm.Sum(sums, column, ChannelTile.WholeChannels, chunks), rows);
+                means[column] = mean;
+                statistics[c] = mean;
             }
 
-            for (; left > 0; left--, at += channels)
+            Group.Barrier();
+            if (hasChunk) sums[sum] = Squares(input, chunk, channels, means[column]);
+            Group.Barrier();
+            if (joins)
             {
-                float distance = Portable.Subtract(input[at], mean);
-                sum = Portable.Fma(distance, distance, sum);
+                float variance = Portable.Divide(BatchNorm.Sum(sums, column, ChannelTile.WholeChannels, chunks), rows);
+                factors[column] = Portable.Multiply(scale[c], BatchNorm.Inverse(variance));
+                statistics[channels + c] = variance;
             }
 
-            return sum;
+            Group.Barrier();
+            if (hasChunk) values.Write(c, chunk.First, chunk.End, 1, means[column], factors[column]);
         }
     }
 }

@@ -6,16 +6,19 @@ namespace Detox.Gpu.Kernels;
 /// <summary>Batch normalisation in training: by the batch's own statistics, which are written.</summary>
 /// <remarks>input, output: rows x channels, at least one row; scale, shift: one float a channel; statistics: the channels' means, then
 /// their variances. The formula, the order of sums and what a NaN does stand at <see cref="BatchNorm"/>. The output may be the
-/// input; nothing else may overlap. Portable.</remarks>
+/// input or the addend; nothing else may overlap. Portable.</remarks>
+/// <param name="Addend">What is added to the normalised values, or null.</param>
 /// <param name="Rectified">Whether values below 0 become 0.</param>
-public readonly partial record struct BatchNormForward(int Channels, View Input, View Scale, View Shift, View Statistics, View Output, bool Rectified) : IOp, IVectorOp
+public readonly partial record struct BatchNormForward(int Channels, View Input, View Scale, View Shift, View Statistics, View? Addend, View Output, bool Rectified) : IOp, IVectorOp
 {
+    /// <param name="addend">Empty where nothing is added.</param>
     public static void Reference(
         int channels,
         ReadOnlySpan<float> input,
         ReadOnlySpan<float> scale,
         ReadOnlySpan<float> shift,
         Span<float> statistics,
+        ReadOnlySpan<float> addend,
         Span<float> output,
         bool rectified)
     {
@@ -47,7 +50,7 @@ public readonly partial record struct BatchNormForward(int Channels, View Input,
             statistics[channels + c] = squares / rows;
         }
 
-        BatchNormEvaluate.Reference(channels, input, scale, shift, statistics, output, rectified);
+        BatchNormEvaluate.Reference(channels, input, scale, shift, statistics, addend, output, rectified);
     }
 
     public void Check()
@@ -56,8 +59,9 @@ public readonly partial record struct BatchNormForward(int Channels, View Input,
         Scale.Expect(Channels);
         Shift.Expect(Channels);
         Statistics.Expect(2L * Channels);
+        Addend?.Expect(Input.Length);
         Output.Expect(Input.Length);
     }
 
-    public void Reference() => Reference(Channels, Input.Floats, Scale.Floats, Shift.Floats, Statistics.Floats, Output.Floats, Rectified);
+    public void Reference() => Reference(Channels, Input.Floats, Scale.Floats, Shift.Floats, Statistics.Floats, Addend is { } addend ? addend.Floats : [], Output.Floats, Rectified);
 }

@@ -1,4 +1,3 @@
-using Detox.Gpu.Devices.Ilgpu;
 using ILGPU;
 
 namespace Detox.Gpu.Kernels;
@@ -6,10 +5,6 @@ namespace Detox.Gpu.Kernels;
 // The lines of the transforms stand in the files of those who need them, operation by operation as in the reference.
 internal static partial class Winograd
 {
-    /// <summary>Where the input's places go, [place][tile][channel].</summary>
-    public static ArrayView<float> DataPlaces(IlgpuDevice device, in ConvolutionShape shape, int tiles)
-        => device.Room(Data, (long)Places * tiles * shape.Channels);
-
     /// <summary>Brings a tile of a channel of the input to its places. It is one launch with the other side's transform.</summary>
     internal readonly struct DataTransform(ConvolutionShape shape, ArrayView<float> input, ArrayView<float> places)
     {

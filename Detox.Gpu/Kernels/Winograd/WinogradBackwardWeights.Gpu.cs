@@ -11,17 +11,43 @@ internal readonly partial record struct WinogradBackwardWeights
 {
     public void Run(IlgpuDevice device)
     {
-        int tiles = Samples * Winograd.Tiles(Shape), pairs = Shape.Channels * Shape.Outputs, chunks = (tiles + Winograd.Chunk - 1) / Winograd.Chunk;
-        ArrayView<float> data = Winograd.DataPlaces(device, Shape, tiles);
-        ArrayView<float> gradients = device.Room(_gradients, (long)Winograd.Places * tiles * Shape.Outputs);
-        ArrayView<float> sums = device.Room(ChunkSums.Memory, (long)chunks * Winograd.Places * pairs);
-        long outputs = (long)tiles * Shape.Outputs, inputs = (long)tiles * Shape.Channels;
-        device.Launch(
-            TwoRanges.Groups(outputs, inputs),
-            new Transforms(new(outputs, inputs), new(Shape, IlgpuDevice.Floats(OutputGradient), gradients), new(Shape, IlgpuDevice.Floats(Input), data)));
-        TiledProduct.Launch(
-            device, Shape.Channels, Shape.Outputs, (long)chunks * Winograd.Places, new ChunkProduct(tiles, Shape.Channels, Shape.Outputs, data, gradients, sums));
-        device.Each(pairs, new KernelGradientThread(pairs, chunks, sums, IlgpuDevice.Floats(WeightsGradient)));
+        Kernels kernels = new(device, this);
+        device.Launch(kernels.Transforms.Groups, kernels.Transforms);
+        kernels.Multiply(device);
+        device.Each(kernels.Pairs, kernels.Finish);
+    }
+
+    /// <summary>What is launched, and the memory in which one kernel leaves the next one what it needs.</summary>
+    internal readonly struct Kernels
+    {
+        private readonly ConvolutionShape _shape;
+        private readonly long _batches;
+        private readonly ChunkProduct _product;
+
+        public Kernels(IlgpuDevice device, in WinogradBackwardWeights op)
+        {
+            _shape = op.Shape;
+            int tiles = op.Samples * Winograd.Tiles(_shape), pairs = _shape.Channels * _shape.Outputs, chunks = (tiles + Winograd.Chunk - 1) / Winograd.Chunk;
+            _batches = (long)chunks * Winograd.Places;
+            ArrayView<float> data = device.Room(Winograd.Data, (long)Winograd.Places * tiles * _shape.Channels);
+            ArrayView<float> gradients = device.Room(_gradients, (long)Winograd.Places * tiles * _shape.Outputs), sums = device.Room(ChunkSums.Memory, _batches * pairs);
+            Transforms = new(
+                new((long)tiles * _shape.Outputs, (long)tiles * _shape.Channels),
+                new(_shape, IlgpuDevice.Floats(op.OutputGradient), gradients),
+                new(_shape, IlgpuDevice.Floats(op.Input), data));
+            _product = new(tiles, _shape.Channels, _shape.Outputs, data, gradients, sums);
+            Finish = new(pairs, chunks, sums, IlgpuDevice.Floats(op.WeightsGradient));
+            Pairs = pairs;
+        }
+
+        public Transforms Transforms { get; }
+
+        public KernelGradientThread Finish { get; }
+
+        /// <summary>Threads of the last kernel.</summary>
+        public long Pairs { get; }
+
+        public void Multiply(IlgpuDevice device) => TiledProduct.Launch(device, _shape.Channels, _shape.Outputs, _batches, _product);
     }
 
     // One thread a tile and output, and one a tile and channel.
@@ -29,10 +55,14 @@ internal readonly partial record struct WinogradBackwardWeights
     {
         public static int Threads => TwoRanges.Threads;
 
-        public void Run()
+        public long Groups => ranges.Groups;
+
+        public void Run() => Run(Grid.IdxX);
+
+        public void Run(long group)
         {
-            long at = ranges.Index;
-            if (ranges.IsFirst)
+            long at = ranges.Index(group);
+            if (ranges.IsFirst(group))
             {
                 if (at < ranges.First) gradient.Run(at);
             }

@@ -11,19 +11,49 @@ internal readonly partial record struct WinogradForward
     private static readonly Scratch<float> _kernels = new();
     private static readonly Scratch<float> _products = new();
 
+    // The gradients of input and weights may be under way together, each with data of its own.
+    private static readonly Scratch<float> _turnedData = new();
+
     public void Run(IlgpuDevice device)
     {
-        int tiles = Samples * Winograd.Tiles(Shape), pairs = Shape.Channels * Shape.Outputs;
-        ArrayView<float> data = Winograd.DataPlaces(device, Shape, tiles);
-        ArrayView<float> kernels = device.Room(_kernels, (long)Winograd.Places * pairs);
-        ArrayView<float> products = device.Room(_products, (long)Winograd.Places * tiles * Shape.Outputs);
-        ArrayView<float> weights = IlgpuDevice.Floats(Weights), bias = IlgpuDevice.Floats(Bias ?? Weights);
-        long values = (long)tiles * Shape.Channels;
-        device.Launch(
-            TwoRanges.Groups(pairs, values),
-            new Transforms(new(pairs, values), new(Shape.Channels, Shape.Outputs, IsTurned ? 1 : 0, weights, kernels), new(Shape, IlgpuDevice.Floats(Input), data)));
-        TiledProduct.Launch(device, tiles, Shape.Outputs, Winograd.Places, new Product(tiles, Shape.Channels, Shape.Outputs, data, kernels, products));
-        device.Each((long)tiles * Shape.Outputs, new OutputThread(Shape, products, bias, Bias is null ? 0 : 1, IlgpuDevice.Floats(Output)));
+        Kernels kernels = new(device, this);
+        device.Launch(kernels.Transforms.Groups, kernels.Transforms);
+        kernels.Multiply(device);
+        device.Each(kernels.Values, kernels.Finish);
+    }
+
+    /// <summary>What is launched, and the memory in which one kernel leaves the next one what it needs.</summary>
+    internal readonly struct Kernels
+    {
+        private readonly int _tiles, _outputs;
+        private readonly Product _product;
+
+        public Kernels(IlgpuDevice device, in WinogradForward op)
+        {
+            ConvolutionShape shape = op.Shape;
+            _tiles = op.Samples * Winograd.Tiles(shape);
+            _outputs = shape.Outputs;
+            int pairs = shape.Channels * shape.Outputs;
+            long inputs = (long)_tiles * shape.Channels;
+            Values = (long)_tiles * shape.Outputs;
+            ArrayView<float> data = device.Room(op.IsTurned ? _turnedData : Winograd.Data, Winograd.Places * inputs);
+            ArrayView<float> kernels = device.Room(_kernels, (long)Winograd.Places * pairs), products = device.Room(_products, Winograd.Places * Values);
+            Transforms = new(
+                new(pairs, inputs),
+                new(shape.Channels, shape.Outputs, op.IsTurned ? 1 : 0, IlgpuDevice.Floats(op.Weights), kernels),
+                new(shape, IlgpuDevice.Floats(op.Input), data));
+            _product = new(_tiles, shape.Channels, shape.Outputs, data, kernels, products);
+            Finish = new(shape, products, IlgpuDevice.Floats(op.Bias ?? op.Weights), op.Bias is null ? 0 : 1, IlgpuDevice.Floats(op.Output));
+        }
+
+        public Transforms Transforms { get; }
+
+        public OutputThread Finish { get; }
+
+        /// <summary>Threads of the last kernel.</summary>
+        public long Values { get; }
+
+        public void Multiply(IlgpuDevice device) => TiledProduct.Launch(device, _tiles, _outputs, Winograd.Places, _product);
     }
 
     // One thread a channel and output, and one a tile and channel.
@@ -31,10 +61,14 @@ internal readonly partial record struct WinogradForward
     {
         public static int Threads => TwoRanges.Threads;
 
-        public void Run()
+        public long Groups => ranges.Groups;
+
+        public void Run() => Run(Grid.IdxX);
+
+        public void Run(long group)
         {
-            long at = ranges.Index;
-            if (ranges.IsFirst)
+            long at = ranges.Index(group);
+            if (ranges.IsFirst(group))
             {
                 if (at < ranges.First) kernels.Run(at);
             }
