@@ -145,7 +145,7 @@ internal sealed class TrainRun : IDisposable
     /// <summary>Rank 0: sees each step through, with its own worker's part in it.</summary>
     private ExitCode Lead(RunReport report)
     {
-        _server!.Publish(0);
+        _server!.Start();
         report.Started();
         bool goesOn = true;
         for (int step = 0; step < _options.Steps && goesOn; step++)
@@ -164,7 +164,6 @@ internal sealed class TrainRun : IDisposable
         _worker.Leave(PeakMemory(), _shared?.DeviceBytes ?? _device.AllocatedBytes);
         (long peak, long devicePeak) = _server.AwaitLeaving();
         report.AddLate(_record);
-        _weights.Fetch();
         ExitCode code = report.Finish(_weights.Values, peak, devicePeak);
         _server.LetLeave((int)code);
         _worker.AwaitLeave();

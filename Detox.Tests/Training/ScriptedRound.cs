@@ -41,7 +41,7 @@ internal sealed class ScriptedRound : IDisposable
         StepPatience patience = new(options.Patience);
         patience.Add(0.01);
         string[] hosts = [.. Enumerable.Range(0, Ranks).Select(rank => $"host{rank}")];
-        Round = new Round(world, _worker, Groups, options, new BallotTree(_device, BallotKind.Sha256, Floats), _slots, patience, hosts, Record);
+        Round = new Round(world, _worker, Groups, options, new BallotTree(_device, BallotKind.Sha256, Floats, Groups.GroupCount), _slots, patience, hosts, Record);
         Round.LetProceed = rank => LetProceed.Add(rank.Rank);
         Round.Hurry = rank =>
         {
@@ -155,7 +155,7 @@ internal sealed class ScriptedRound : IDisposable
         device.Write(vector, buffer.All);
         BallotTree tree = new(device, BallotKind.Sha256, vector.Length);
         tree.Compute(buffer.All);
-        return tree.Leaves.ToArray();
+        return tree.LeavesOf(0).ToArray();
     }
 
     /// <summary>The right vector but for some places.</summary>
