@@ -34,6 +34,11 @@ public abstract class Device : IDisposable
     /// <summary>Copies to the host after all ops so far; the lengths must be equal.</summary>
     public abstract void Read(View from, Span<float> to);
 
+    /// <summary>Starts a <see cref="Read"/> and does not wait for it. The values are there when the host has waited for anything that was asked for later: the next
+    /// <see cref="Read"/>, or the next op that has results for the host.</summary>
+    /// <param name="to">Of <see cref="AllocateHost"/>.</param>
+    public virtual void BeginRead(View from, Span<float> to) => Read(from, to);
+
     /// <summary>Copies within the device; the lengths must be equal and the views must not overlap.</summary>
     public abstract void Copy(View from, View to);
 

@@ -24,6 +24,12 @@ public sealed class HostMirror
         if (!_device.SharesHostMemory) _device.Read(_view, Memory.Span);
     }
 
+    /// <summary>The same, but they are there only when the device is next waited for: see <see cref="Device.BeginRead"/>.</summary>
+    public void BeginFetch()
+    {
+        if (!_device.SharesHostMemory) _device.BeginRead(_view, Memory.Span);
+    }
+
     /// <summary>After the host has written: the device's floats become the host's.</summary>
     public void Send()
     {

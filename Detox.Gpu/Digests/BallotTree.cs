@@ -17,17 +17,21 @@ public sealed class BallotTree
 
     private readonly Device _device;
     private readonly byte[] _leaves;
+    private readonly bool[] _areFinite;
     private readonly byte[] _nodes;
 
     /// <param name="length">Floats of every vector.</param>
-    public BallotTree(Device device, BallotKind kind, int length)
+    /// <param name="vectors">The most vectors of one <see cref="Compute(Rows, Span{Ballot})"/>.</param>
+    public BallotTree(Device device, BallotKind kind, int length, int vectors = 1)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(length);
         _device = device;
         Kind = kind;
         Length = length;
-        LeafCount = (int)(((long)length + LeafFloats - 1) / LeafFloats);
-        _leaves = new byte[LeafCount * DigestBytes(kind)];
+        LeafCount = (int)LeavesIn(length);
+        LeafBytes = LeafCount * DigestBytes(kind);
+        _leaves = new byte[checked(vectors * LeafBytes)];
+        _areFinite = new bool[vectors];
         _nodes = new byte[(LeafCount + Children - 1) / Children * DigestBytes(kind)];
     }
 
@@ -37,8 +41,14 @@ public sealed class BallotTree
 
     public int LeafCount { get; }
 
-    /// <summary>The leaves of the last <see cref="Compute"/>, each <see cref="DigestBytes"/> long.</summary>
-    public ReadOnlySpan<byte> Leaves => _leaves;
+    /// <summary>Bytes of all leaves of a vector, each <see cref="DigestBytes"/> long.</summary>
+    public int LeafBytes { get; }
+
+    /// <summary>How many leaves so many floats have.</summary>
+    public static long LeavesIn(long floats) => (floats + LeafFloats - 1) / LeafFloats;
+
+    /// <summary>The leaves of a vector of the last ballots that were made.</summary>
+    public ReadOnlySpan<byte> LeavesOf(int vector) => _leaves.AsSpan(vector * LeafBytes, LeafBytes);
 
     public static int DigestBytes(BallotKind kind) => kind switch
     {
@@ -50,11 +60,19 @@ public sealed class BallotTree
     /// <summary>The ballot of the vector; the invalid one where a float is NaN or infinite.</summary>
     public Ballot Compute(View vector)
     {
-        if (vector.Length != Length)
-            throw new ArgumentException($"A vector of {vector.Length} floats where ballots are of {Length}.", nameof(vector));
-        bool isFinite = false;
-        _device.Run(new LeafDigests(Kind, vector, _leaves, ref isFinite));
-        return isFinite ? RootOf(_leaves) : Ballot.Invalid;
+        Ballot ballot = default;
+        Compute(new Rows(vector, [0], vector.Length), new Span<Ballot>(ref ballot));
+        return ballot;
+    }
+
+    /// <summary>The ballot of each vector. A GPU is waited for once, for all of them.</summary>
+    public void Compute(Rows vectors, Span<Ballot> ballots)
+    {
+        int n = vectors.Count;
+        if (vectors.Width != Length) throw new ArgumentException($"A vector of {vectors.Width} floats where ballots are of {Length}.", nameof(vectors));
+        if (n > _areFinite.Length) throw new ArgumentException($"{n} vectors where at most {_areFinite.Length} are hashed together.", nameof(vectors));
+        _device.Run(new LeafDigests(Kind, vectors, _leaves.AsSpan(0, n * LeafBytes), _areFinite.AsSpan(0, n)));
+        for (int i = 0; i < n; i++) ballots[i] = _areFinite[i] ? RootOf(LeavesOf(i)) : Ballot.Invalid;
     }
 
     /// <summary>The digest of one leaf's floats as they lie in memory.</summary>
@@ -63,8 +81,8 @@ public sealed class BallotTree
     /// <summary>The ballot that these leaves lead to.</summary>
     public Ballot RootOf(ReadOnlySpan<byte> leaves)
     {
-        if (leaves.Length != _leaves.Length)
-            throw new ArgumentException($"{leaves.Length} bytes of leaves where {LeafCount} leaves take {_leaves.Length}.", nameof(leaves));
+        if (leaves.Length != LeafBytes)
+            throw new ArgumentException($"{leaves.Length} bytes of leaves where {LeafCount} leaves take {LeafBytes}.", nameof(leaves));
         int digestBytes = DigestBytes(Kind);
         Span<byte> node = stackalloc byte[digestBytes];
         ReadOnlySpan<byte> level = leaves;

@@ -8,7 +8,7 @@ using Spectre.Console;
 
 namespace Detox.Mpi.Commands;
 
-/// <summary>bench: what this machine does with the gradients, products, rules and ballots of a run.</summary>
+/// <summary>bench: what this machine does with the gradients, steps, products, rules and ballots of a run.</summary>
 internal static class BenchCommand
 {
     private const int RedirectedWidth = 140;
@@ -16,7 +16,7 @@ internal static class BenchCommand
     public static Command Create()
     {
         Option<bool> json = new("--json") { Description = "an array of {name, case, threads, seconds (median), gflops, bytes_per_second, share_of_peak, launches, waits, bytes_copied}" };
-        Option<string> only = new("--only") { Description = "measure only names that begin so: gradient, gemm, rule, ballot, kernel, layer", HelpName = "NAME" };
+        Option<string> only = new("--only") { Description = "measure only names that begin so: gradient, step, gemm, rule, ballot, kernel, layer", HelpName = "NAME" };
         Option<int[]> threads = new("--threads")
         {
             Description = "threads to measure with; may be given several times (1 and all)",
@@ -29,7 +29,7 @@ internal static class BenchCommand
             HelpName = "DEVICE",
             DefaultValueFactory = _ => "cpu",
         };
-        Command command = new("bench", "Time gradients, matrix products, rules, ballots, every op and the layers of networks on this machine.") { json, only, threads, device };
+        Command command = new("bench", "Time gradients, steps, matrix products, rules, ballots, every op and the layers of networks on this machine.") { json, only, threads, device };
         command.SetAction(parsed =>
         {
             int[] counts = parsed.GetValue(threads)!;

@@ -30,7 +30,9 @@ internal static class Benchmarks
     private const int RuleWidth = 1_000_000;
     private const int GemmSize = 1024;
 
-    public static IReadOnlyList<string> Names { get; } = ["gradient", "gemm", "rule", "ballot", "kernel", "layer"];
+    private static readonly string[] _rules = ["mean", "median", "geometric-median", "multi-krum", "bulyan"];
+
+    public static IReadOnlyList<string> Names { get; } = ["gradient", "step", "gemm", "rule", "ballot", "kernel", "layer"];
 
     /// <summary>Every measurement whose name begins with <paramref name="only"/>, one after another.</summary>
     public static IEnumerable<Measurement> Run(string choice, string only, IReadOnlyList<int> threadCounts)
@@ -48,11 +50,18 @@ internal static class Benchmarks
                 yield return Gradient(device, threads, "vgg13-bn", 32, side: 32, channels: 3);
             }
 
+            if (Wanted("step"))
+            {
+                yield return WorkerStep(device, threads, "lenet", 32);
+                yield return WorkerStep(device, threads, "resnet18", 32, side: 32, channels: 3);
+                foreach (string rule in _rules) yield return ServerStep(device, threads, "lenet", rule);
+            }
+
             if (Wanted("gemm")) yield return Gemm(device, threads);
             if (Wanted("rule"))
             {
                 foreach (int n in (int[])[15, 45])
-                    foreach (string rule in (string[])["mean", "median", "geometric-median", "multi-krum", "bulyan"])
+                    foreach (string rule in _rules)
                         yield return Rule(device, threads, rule, n);
             }
 
@@ -101,6 +110,34 @@ internal static class Benchmarks
         DeviceWork before = device.Work;
         one.Run();
         return new Measurement("gradient", $"{model} batch {batch}", threads, seconds, one.Network.GradientFlops(batch) / seconds / 1e9, null) { Work = device.Work - before };
+    }
+
+    /// <summary>A worker's part of a step in which its vector is wanted.</summary>
+    private static Measurement WorkerStep(Device device, int threads, string model, int batch, int side = 28, int channels = 1)
+    {
+        using WorkerCase one = new(device, BallotKind.Sha256, model, batch, side, channels);
+        return Step(device, threads, $"worker, {model} batch {batch}", () =>
+        {
+            one.Vote();
+            one.FetchVector();
+        });
+    }
+
+    /// <summary>Rank 0's part of a step, with as many wrong vectors as bulyan can stand.</summary>
+    private static Measurement ServerStep(Device device, int threads, string model, string rule)
+    {
+        TrainOptions options = new TrainOptions { Ranks = 45, Byzantine = 6, Model = model, Across = rule }.Resolve(launchedRanks: null, cores: threads);
+        using ServerCase one = new(device, options, side: 28, channels: 1);
+        return Step(device, threads, $"rank 0, {model} n={options.GroupCount} {rule}", one.Run);
+    }
+
+    private static Measurement Step(Device device, int threads, string what, Action run)
+    {
+        using DeviceBuffer any = device.Allocate(1);
+        double seconds = Median(device, any, run);
+        DeviceWork before = device.Work;
+        run();
+        return new Measurement("step", what, threads, seconds, null, null) { Work = device.Work - before };
     }
 
     /// <summary>Each layer of a network, forward and backward, as it runs within gradients: medians, with the share of the arithmetic peak.</summary>

@@ -1,11 +1,12 @@
 using Detox.Gpu;
 using Detox.Gpu.Devices;
 using Detox.Gpu.Networks;
+using Detox.Mpi.Training;
 
 namespace Detox.Mpi.Commands;
 
 /// <summary>A network with weights and images at random: the gradient that bench measures.</summary>
-internal sealed class GradientCase : IDisposable
+internal sealed class GradientCase : IGradientSource, IDisposable
 {
     private readonly DeviceBuffer _state;
     private readonly float[] _images;
@@ -30,7 +31,10 @@ internal sealed class GradientCase : IDisposable
 
     public DeviceBuffer Payload { get; }
 
-    public void Run() => Network.Gradient(_state.All, _images, _labels, Payload.All);
+    public void Run() => Compute(0, 0, 0, _state.All, Payload.All);
+
+    /// <summary>The same samples in every step.</summary>
+    public void Compute(long step, int group, int attempt, View weights, View payload) => Network.Gradient(weights, _images, _labels, payload);
 
     public void Dispose()
     {

@@ -119,9 +119,9 @@ internal sealed class KernelBenchmarks : IDisposable
         DeviceBuffer vector = Random(Width);
         foreach (BallotKind kind in Enum.GetValues<BallotKind>())
         {
-            byte[] leaves = new byte[new BallotTree(_device, kind, Width).Leaves.Length];
-            bool isFinite = false;
-            yield return Moving($"leaves, {kind.ToString().ToLowerInvariant()}", 1, Width, () => _device.Run(new LeafDigests(kind, vector.All, leaves, ref isFinite)));
+            byte[] leaves = new byte[new BallotTree(_device, kind, Width).LeafBytes];
+            bool[] areFinite = new bool[1];
+            yield return Moving($"leaves, {kind.ToString().ToLowerInvariant()}", 1, Width, () => _device.Run(new LeafDigests(kind, new Rows(vector.All, [0], Width), leaves, areFinite)));
         }
     }
 

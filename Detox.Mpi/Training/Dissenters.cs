@@ -11,11 +11,11 @@ internal sealed class Dissenters(BallotTree tree, StepRecord record)
     /// <summary>A rank that dissents in every step is asked in the first steps, and then ever more rarely.</summary>
     private const int AlwaysAsked = 8;
 
-    private readonly int _digestBytes = tree.Leaves.Length / tree.LeafCount;
+    private readonly int _digestBytes = tree.LeafBytes / tree.LeafCount;
     private readonly List<Case> _cases = [];
 
     /// <summary>Bytes of the longest answer, without its head.</summary>
-    public int AnswerBytes { get; } = Math.Max(tree.Leaves.Length, BallotTree.LeafFloats * sizeof(float));
+    public int AnswerBytes { get; } = Math.Max(tree.LeafBytes, BallotTree.LeafFloats * sizeof(float));
 
     public void Clear() => _cases.Clear();
 
@@ -52,7 +52,7 @@ internal sealed class Dissenters(BallotTree tree, StepRecord record)
     {
         Case? dissent = _cases.Find(known => known.Rank == rank && known.IsAsked);
         bool fits = dissent is not null && (kind == MessageKind.Leaves
-            ? rank.Asked == MessageKind.SendLeaves && rank.Body.Length == tree.Leaves.Length
+            ? rank.Asked == MessageKind.SendLeaves && rank.Body.Length == tree.LeafBytes
             : rank.Asked == MessageKind.SendLeaf && rank.Body.Length == LeafLength(dissent.First) * sizeof(float));
         if (!fits) return false;
         rank.Answered();

@@ -25,14 +25,17 @@ internal sealed class NetworkGradient(Network network, PartFeed samples) : IGrad
 /// <summary>Gradients of a device with memory of its own, for ranks whose weights and payloads are the host's.</summary>
 internal sealed class DeviceGradient(IGradientSource network, Device device, Network layout) : IGradientSource, IDisposable
 {
-    private readonly DeviceBuffer _weights = device.Allocate(layout.StateLength);
+    private readonly ModelWeights _weights = new(device, layout.StateLength);
     private readonly DeviceBuffer _payload = device.Allocate(layout.PayloadLength);
+    private readonly Memory<float> _here = device.AllocateHost(layout.PayloadLength);
 
     public void Compute(long step, int group, int attempt, View weights, View payload)
     {
-        device.Write(CpuDevice.Floats(weights), _weights.All);
-        network.Compute(step, group, attempt, _weights.All, _payload.All);
-        device.Read(_payload.All, CpuDevice.Floats(payload));
+        CpuDevice.Floats(weights).CopyTo(_weights.Values);
+        _weights.Send();
+        network.Compute(step, group, attempt, _weights.View, _payload.All);
+        device.Read(_payload.All, _here.Span);
+        _here.Span.CopyTo(CpuDevice.Floats(payload));
     }
 
     public void Dispose()

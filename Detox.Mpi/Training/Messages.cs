@@ -118,7 +118,7 @@ internal struct Head
     /// <summary>Of <see cref="MessageKind.Ballot"/> and <see cref="MessageKind.Shown"/>.</summary>
     public Ballot Ballot;
 
-    /// <summary>From the weights' arrival to the gradient's end.</summary>
+    /// <summary>From the weights' arrival until the gradient, and the ballot if nothing comes between them, was there.</summary>
     public float ComputeSeconds;
 
     /// <summary>What this rank's attack took that is not the method's.</summary>

@@ -34,7 +34,7 @@ internal sealed class ModelWeights : IDisposable
     public Ballot Sha256(BallotTree tree)
     {
         _ = tree.Compute(View);
-        return tree.RootOf(tree.Leaves);
+        return tree.RootOf(tree.LeavesOf(0));
     }
 
     /// <summary>The host's values go to the device.</summary>
@@ -42,6 +42,9 @@ internal sealed class ModelWeights : IDisposable
 
     /// <summary>The device's values come to the host.</summary>
     public void Fetch() => _mirror.Fetch();
+
+    /// <summary>The same, but they are there only when the device is next waited for.</summary>
+    public void BeginFetch() => _mirror.BeginFetch();
 
     public void Dispose() => _buffer.Dispose();
 }

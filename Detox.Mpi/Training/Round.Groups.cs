@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Detox.Gpu.Devices;
 using Detox.Gpu.Digests;
 
 namespace Detox.Mpi.Training;
@@ -26,21 +27,6 @@ internal sealed partial class Round
                 if (best is not null) best.IsSpare = false;
             }
         }
-    }
-
-    private void Advance(GroupRound round)
-    {
-        if (round.State == GroupState.Voting) Elect(round);
-        if (round.State != GroupState.Fetching) return;
-        for (int i = 0; i < round.Candidates.Count && round.State == GroupState.Fetching; i++)
-        {
-            (int sender, VectorSlot slot) = round.Candidates[i];
-            if (_ranks[sender].Ballot != round.Majority) continue;
-            round.Candidates.RemoveAt(i--);
-            Verify(round, _ranks[sender], slot);
-        }
-
-        if (round.State == GroupState.Fetching) Fetch(round);
     }
 
     /// <summary>7. The majority of the ballots that are here. A group is void when those that are missing could not change that.</summary>
@@ -118,10 +104,41 @@ internal sealed partial class Round
         round.Candidates.Clear();
     }
 
-    private void Verify(GroupRound round, Conversation sender, VectorSlot slot)
+    /// <summary>Hashes the vectors that are here, one of each group that wants one, all together: a GPU is waited for once, not once a vector. A group whose
+    /// vector is wrong comes in again with the next that is here.</summary>
+    private void Verify()
     {
-        slot.Send();
-        if (_tree.Compute(slot.Payload) != round.Majority)
+        while (true)
+        {
+            _verifying.Clear();
+            foreach (GroupRound round in _rounds)
+                if (round.State == GroupState.Fetching) TakeCandidate(round);
+            if (_verifying.Count == 0) return;
+            for (int i = 0; i < _verifying.Count; i++)
+            {
+                _verifying[i].Slot.Send();
+                _offsets[i] = _verifying[i].Slot.Payload.Offset;
+            }
+
+            _tree.Compute(new Rows(_slots.Memory, _offsets.AsSpan(0, _verifying.Count), _tree.Length), _ballots);
+            for (int i = 0; i < _verifying.Count; i++) Verify(i);
+        }
+    }
+
+    private void TakeCandidate(GroupRound round)
+    {
+        int at = round.Candidates.FindIndex(candidate => _ranks[candidate.Rank].Ballot == round.Majority);
+        if (at < 0) return;
+        (int sender, VectorSlot slot) = round.Candidates[at];
+        round.Candidates.RemoveAt(at);
+        _verifying.Add((round, _ranks[sender], slot));
+    }
+
+    /// <summary>A vector counts if it hashes to its group's majority.</summary>
+    private void Verify(int number)
+    {
+        (GroupRound round, Conversation sender, VectorSlot slot) = _verifying[number];
+        if (_ballots[number] != round.Majority)
         {
             _slots.GiveBack(slot);
             Fail(round, sender, Fault.VectorMismatch);
@@ -130,7 +147,7 @@ internal sealed partial class Round
 
         round.State = GroupState.Verified;
         round.Winner = slot;
-        _tree.Leaves.CopyTo(round.Leaves);
+        _tree.LeavesOf(number).CopyTo(round.Leaves);
         GiveBackCandidates(round);
         foreach (int member in _groups.Members(round.Group)) Compare(_ranks[member]);
     }

@@ -29,6 +29,9 @@ internal sealed partial class Round
     private readonly Dissenters _dissenters;
     private readonly Func<bool> _look;
     private readonly long _payloadBytes;
+    private readonly List<(GroupRound Round, Conversation Sender, VectorSlot Slot)> _verifying = [];
+    private readonly long[] _offsets;
+    private readonly Ballot[] _ballots;
     private long _step;
     private long _start;
     private long _deadline;
@@ -60,8 +63,10 @@ internal sealed partial class Round
         _record = record;
         _payloadBytes = tree.Length * (long)sizeof(float);
         _ranks = [.. Enumerable.Range(0, world.Size).Select(rank => new Conversation(world, rank, groups.GroupOf(rank), hosts[rank]))];
-        _rounds = [.. Enumerable.Range(0, groups.GroupCount).Select(group => new GroupRound(group, tree.Leaves.Length))];
+        _rounds = [.. Enumerable.Range(0, groups.GroupCount).Select(group => new GroupRound(group, tree.LeafBytes))];
         _dissenters = new Dissenters(tree, record);
+        _offsets = new long[groups.GroupCount];
+        _ballots = new Ballot[groups.GroupCount];
         _look = Look;
     }
 
@@ -152,7 +157,11 @@ internal sealed partial class Round
         foreach (Conversation rank in _ranks)
             if (rank.AwaitsWeights) WeightsAwaited(rank);
         if (Stopwatch.GetTimestamp() > _deadline) Expire();
-        foreach (GroupRound round in _rounds) Advance(round);
+        foreach (GroupRound round in _rounds)
+            if (round.State == GroupState.Voting) Elect(round);
+        Verify();
+        foreach (GroupRound round in _rounds)
+            if (round.State == GroupState.Fetching) Fetch(round);
         return IsOver();
     }
 

@@ -1,5 +1,3 @@
-using Detox.Gpu;
-using Detox.Gpu.Aggregation;
 using Detox.Gpu.Devices;
 using Detox.Gpu.Digests;
 using Detox.Gpu.Networks;
@@ -11,23 +9,14 @@ namespace Detox.Mpi.Training;
 /// <summary>Rank 0's part of a step: it collects a verified vector of each group, aggregates them, takes the optimizer's step, and hands the weights out.</summary>
 internal sealed class Server : IDisposable
 {
-    private const ulong BucketKey = 0xB0C3E7;
     private readonly Communicator _world;
     private readonly IReadOnlyList<int> _processes;
-    private readonly TrainOptions _options;
     private readonly StepRecord _record;
-    private readonly Device _device;
     private readonly Round _round;
     private readonly WeightsPublisher _publisher;
     private readonly StepPatience _patience;
     private readonly VectorSlots _slots;
-    private readonly BucketedAggregation _gradientRule;
-    private readonly BucketedAggregation _tailRule;
-    private readonly DeviceBuffer _aggregate;
-    private readonly Optimizer _optimizer;
-    private readonly ModelWeights _weights;
-    private readonly Network _network;
-    private readonly int _parameters;
+    private readonly Aggregator _aggregator;
     private readonly long[] _winnerOffsets;
 
     public Server(
@@ -44,41 +33,19 @@ internal sealed class Server : IDisposable
     {
         _world = world;
         _processes = start.Processes;
-        _options = options;
-        _device = device;
-        _optimizer = optimizer;
         _record = record;
-        _network = network;
-        _weights = worker.Weights;
-        int parameters = network.ParameterCount, payloadLength = network.PayloadLength;
-        _parameters = parameters;
-        int f = options.MostCapturedGroups;
-        _gradientRule = new BucketedAggregation(
-            device,
-            AggregationRule.Parse(options.Within, f),
-            options.CreateAcross(),
-            options.Buckets!.Value,
-            groups.GroupCount,
-            parameters);
-
-        // Statistics and loss are no gradient: a rule that compares distances or signs would misread them.
-        _tailRule = new BucketedAggregation(
-            device,
-            AggregationRule.Parse("mean", f),
-            AggregationRule.Parse("median", f),
-            groups.GroupCount,
-            groups.GroupCount,
-            payloadLength - parameters);
+        ModelWeights weights = worker.Weights;
+        int payloadLength = network.PayloadLength;
+        _aggregator = new Aggregator(device, options, groups.GroupCount, optimizer, network, weights.View);
 
         // On a GPU a slot is memory of the GPU's, and two more than winners must do.
         const int spareOnGpu = 2;
         _slots = new VectorSlots(device, groups.GroupCount + (device.SharesHostMemory ? world.Size : spareOnGpu), payloadLength);
-        _aggregate = device.Allocate(payloadLength);
         _winnerOffsets = new long[groups.GroupCount];
         _patience = new StepPatience(options.Patience);
-        _round = new Round(world, worker, groups, options, new BallotTree(device, options.Ballot, payloadLength), _slots, _patience, start.Hosts, record);
-        BallotTree weightsTree = new(device, BallotKind.Sha256, (int)_weights.View.Length);
-        _publisher = new WeightsPublisher(world, _weights, weightsSlots, weightsTree, start.Reach, _patience, record);
+        BallotTree payloadTree = new(device, options.Ballot, payloadLength, groups.GroupCount), weightsTree = new(device, BallotKind.Sha256, network.StateLength);
+        _round = new Round(world, worker, groups, options, payloadTree, _slots, _patience, start.Hosts, record);
+        _publisher = new WeightsPublisher(world, weights, weightsSlots, weightsTree, start.Reach, _patience, record);
         _round.WeightsWanted = _publisher.Hear;
         _round.WeightsAwaited = _publisher.SendAwaited;
         _round.LetProceed = _publisher.LetProceed;
@@ -94,7 +61,7 @@ internal sealed class Server : IDisposable
     }
 
     /// <summary>6, 7 and 9. A verified vector of each group that has a majority, and who dissents.</summary>
-    /// <returns>Seconds until the last gradient was there, and what the attackers' knowledge took, as the ranks tell.</returns>
+    /// <returns>Seconds until the last ballot was cast, and what the attackers' knowledge took, as the ranks tell.</returns>
     public (double Computing, double Attack) Collect(long step)
     {
         _round.Run(step);
@@ -102,19 +69,32 @@ internal sealed class Server : IDisposable
         return _round.Told;
     }
 
-    /// <summary>8. Buckets, rules, optimizer. Too few winners for the rules: the weights stay as they are.</summary>
+    /// <summary>8. Buckets, rules, optimizer; the new weights come to the host. Too few winners for the rules: the weights stay as they are.</summary>
     public void Aggregate()
     {
         int winners = 0;
         foreach (GroupRound round in _round.Groups)
             if (round.Winner is { } winner) _winnerOffsets[winners++] = winner.Payload.Offset;
-        _record.Skipped = _gradientRule.Problem(winners);
-        if (_record.Skipped is null) Join(_winnerOffsets.AsSpan(0, winners));
+        _record.Skipped = _aggregator.Problem(winners);
+        if (_record.Skipped is null)
+        {
+            _record.LearningRate = _aggregator.Step(_slots.Memory, _winnerOffsets.AsSpan(0, winners), _record.Step);
+            _publisher.Fetch();
+            _record.Loss = _aggregator.Loss;
+        }
+
         foreach (GroupRound round in _round.Groups)
         {
             if (round.Winner is { } winner) _slots.GiveBack(winner);
             round.Winner = null;
         }
+    }
+
+    /// <summary>The first weights, which are the device's, go to every rank.</summary>
+    public void Start()
+    {
+        _publisher.Fetch();
+        Publish(0);
     }
 
     /// <summary>8. The weights go to every rank, which may compute the step with them.</summary>
@@ -143,24 +123,8 @@ internal sealed class Server : IDisposable
 
     public void Dispose()
     {
-        _gradientRule.Dispose();
-        _tailRule.Dispose();
+        _aggregator.Dispose();
         _slots.Dispose();
-        _aggregate.Dispose();
-    }
-
-    private void Join(Span<long> offsets)
-    {
-        SeededRandom random = new(_options.Seed, BucketKey, (ulong)_record.Step);
-        int tail = (int)_aggregate.Length - _parameters;
-        _gradientRule.Aggregate(new Rows(_slots.Memory, offsets, _parameters), random.NextBits(), _aggregate.All.Slice(0, _parameters));
-        foreach (ref long offset in offsets) offset += _parameters;
-        _tailRule.Aggregate(new Rows(_slots.Memory, offsets, tail), 0, _aggregate.All.Slice(_parameters, tail));
-        _record.LearningRate = _optimizer.Step(_weights.View, _aggregate.All.Slice(0, _parameters), _record.Step);
-        _network.MoveStatistics(_weights.View, _aggregate.All.Slice(_parameters, tail - 1));
-        float loss = 0;
-        _device.Read(_aggregate.All.Slice(_aggregate.Length - 1, 1), new Span<float>(ref loss));
-        _record.Loss = loss;
     }
 
     private void Say(MessageKind kind, int number)

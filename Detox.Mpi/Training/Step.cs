@@ -30,13 +30,12 @@ internal sealed class Step(
         // 1 to 3: the same weights and the same samples give a group's ranks the same gradient.
         if (worker.CurrentStep == step && worker.ComputeGradient(_isByzantine[world.Rank] && !attack.IsNone))
         {
-            record.Diverged = !float.IsFinite(worker.HonestLoss);
-
             // 4: a Byzantine rank lets its attack replace what it will send; knowing the honest gradients costs extra.
             if (attack.NeedsHonestGradients) worker.EditPayload(message => colluders.Conspire(step, _isByzantine, message));
 
             // 5: the ballot, hinted at to the group and told to rank 0; who completes a majority sends its vector.
             worker.Vote();
+            record.Diverged = !float.IsFinite(worker.HonestLoss);
             clock.Lap(Phase.Compute);
         }
 

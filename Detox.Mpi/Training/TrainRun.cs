@@ -35,7 +35,7 @@ internal sealed class TrainRun : IDisposable
     private Network? _judge;
     private RunStart? _start;
 
-    private TrainRun(Communicator world, TrainOptions options, SharedParts? shared, Experiment? experiment)
+    private TrainRun(Communicator world, TrainOptions options, SharedParts? shared, Experiment? experiment, Device? device)
     {
         _world = world;
         _options = options;
@@ -47,7 +47,7 @@ internal sealed class TrainRun : IDisposable
 
         // In one process the shared gradients are computed where --device says, and the ranks only vote on them.
         int localRank = world.Nodes.Take(world.Rank).Count(node => node == world.Nodes[world.Rank]);
-        _device = Own(shared is null ? DeviceChoice.Open(options.Device, options.Threads!.Value, world.Rank, localRank) : new CpuDevice(1));
+        _device = device ?? Own(shared is null ? DeviceChoice.Open(options.Device, options.Threads!.Value, world.Rank, localRank) : new CpuDevice(1));
         Network? own = shared is null ? Own(CreateNetwork(options, _device, _data)) : null;
         _gradients = shared?.Gradients.ForRank() ?? new NetworkGradient(own!, Own(CreateFeed(options, _data)));
         _layout = own ?? shared!.Layout;
@@ -60,9 +60,10 @@ internal sealed class TrainRun : IDisposable
     /// <summary>Sets up and trains; the exit code is every rank's.</summary>
     /// <param name="shared">What the ranks of an in-process run have in common; null under MPI.</param>
     /// <param name="experiment">Null: the one that the options name.</param>
-    public static ExitCode Execute(Communicator world, TrainOptions options, SharedParts? shared, Experiment? experiment = null)
+    /// <param name="device">The caller's. Null: the one that the options name.</param>
+    public static ExitCode Execute(Communicator world, TrainOptions options, SharedParts? shared, Experiment? experiment = null, Device? device = null)
     {
-        using TrainRun run = Agreement.Reach(world, () => new TrainRun(world, options, shared, experiment));
+        using TrainRun run = Agreement.Reach(world, () => new TrainRun(world, options, shared, experiment, device));
         bool writes = world.Rank == RunStart.LeaderOf(world, world.Rank);
         using WeightsSlots slots = new(run._own, run._layout.StateLength, writes);
         run._start = Agreement.Reach(world, () => RunStart.Gather(world, options, run._data, run._layout, slots));
@@ -145,7 +146,7 @@ internal sealed class TrainRun : IDisposable
     /// <summary>Rank 0: sees each step through, with its own worker's part in it.</summary>
     private ExitCode Lead(RunReport report)
     {
-        _server!.Publish(0);
+        _server!.Start();
         report.Started();
         bool goesOn = true;
         for (int step = 0; step < _options.Steps && goesOn; step++)
@@ -164,7 +165,6 @@ internal sealed class TrainRun : IDisposable
         _worker.Leave(PeakMemory(), _shared?.DeviceBytes ?? _device.AllocatedBytes);
         (long peak, long devicePeak) = _server.AwaitLeaving();
         report.AddLate(_record);
-        _weights.Fetch();
         ExitCode code = report.Finish(_weights.Values, peak, devicePeak);
         _server.LetLeave((int)code);
         _worker.AwaitLeave();

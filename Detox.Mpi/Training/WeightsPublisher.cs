@@ -41,14 +41,26 @@ internal sealed class WeightsPublisher(
     /// <summary>The step that the last weights written are for.</summary>
     public long Step { get; private set; } = -1;
 
-    /// <summary>Writes the device's weights for the ranks that compute a step with them.</summary>
+    /// <summary>Brings the device's weights to the host, and what else is on its way there: a GPU is waited for once.</summary>
+    public void Fetch()
+    {
+        if (_areCarried)
+        {
+            weights.BeginFetch();
+            _sha256 = weights.Sha256(tree);
+        }
+        else
+        {
+            weights.Fetch();
+        }
+    }
+
+    /// <summary>Writes the weights that were fetched for the ranks that compute a step with them.</summary>
     public void Write(long step)
     {
         Step = step;
-        weights.Fetch();
         slots.Write(step, weights.Bytes);
         _xxh128 = weights.Xxh128();
-        if (_areCarried) _sha256 = weights.Sha256(tree);
     }
 
     /// <summary>Lets all ranks that owe nothing proceed to the step.</summary>

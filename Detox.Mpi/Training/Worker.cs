@@ -19,11 +19,7 @@ internal sealed class Worker : IDisposable
 
     private readonly Communicator _world;
     private readonly IGradientSource _gradients;
-    private readonly DeviceBuffer _message;
-    private readonly HostMirror _hostMessage;
-    private readonly View _payload;
-    private readonly Device _device;
-    private readonly BallotTree _tree;
+    private readonly Payload _payload;
     private readonly GroupVote _group;
     private readonly WeightsTaker _taker;
     private readonly StrayMessages _strays;
@@ -45,7 +41,6 @@ internal sealed class Worker : IDisposable
     private bool _isByzantine;
     private bool _weightsDamaged;
     private bool _hasTurn;
-    private bool _isFetched;
     private TimeSpan _hold;
     private long _weightsArrived;
     private float _computeSeconds;
@@ -70,20 +65,14 @@ internal sealed class Worker : IDisposable
         _gradients = gradients;
         Weights = weights;
         _taker = taker;
-
-        // The payload with the head of the message that it is sent as in front.
-        _message = device.Allocate(Head.Floats + (long)payloadLength);
-        _payload = _message.All.Slice(Head.Floats, payloadLength);
-        _hostMessage = new HostMirror(device, _message.All);
-        _device = device;
-        _tree = new BallotTree(device, ballot, payloadLength);
+        _payload = new Payload(device, ballot, payloadLength);
         _attack = attack;
         _seed = seed;
         _threads = threads;
         _group = new GroupVote(world, group);
         _strays = new StrayMessages(world, group.ToArray(), attack.NeedsHonestGradients);
         _outbox = new Outbox<Head>(world, 0, Tag.ToServer);
-        _answer = GC.AllocateArray<byte>(Head.Bytes + Math.Max(_tree.Leaves.Length, BallotTree.LeafFloats * sizeof(float)), pinned: true);
+        _answer = GC.AllocateArray<byte>(Head.Bytes + Math.Max(_payload.LeafBytes, BallotTree.LeafFloats * sizeof(float)), pinned: true);
         _listening = Listen();
         _hasSpoken = () => _listening.Test();
         _isSuperseded = () => IsSuperseded;
@@ -97,8 +86,8 @@ internal sealed class Worker : IDisposable
     /// <summary>The step that <see cref="NextStep"/> returned last.</summary>
     public long CurrentStep => _step;
 
-    /// <summary>The loss of this rank's part as it was computed, before any attack.</summary>
-    public float HonestLoss { get; private set; }
+    /// <summary>The loss of this rank's part as it was computed, before any attack; from <see cref="Vote"/> on.</summary>
+    public float HonestLoss => _payload.HonestLoss;
 
     /// <summary>The exit code that rank 0 has sent with its last word.</summary>
     public int ExitCode { get; private set; }
@@ -152,7 +141,6 @@ internal sealed class Worker : IDisposable
         _hasTurn = true;
         if (IsSuperseded) return false;
         if (!_weightsDamaged) Compute(attempt: 0);
-        _computeSeconds = (float)Stopwatch.GetElapsedTime(_weightsArrived).TotalSeconds;
 
         // The ballot belongs to the same turn, unless colluders have to speak with others first.
         if (_attack.NeedsHonestGradients) EndTurn();
@@ -163,15 +151,19 @@ internal sealed class Worker : IDisposable
     /// <param name="edit">Returns the seconds that it took beyond what the method takes.</param>
     public void EditPayload(Func<Memory<float>, float> edit)
     {
-        FetchPayload();
-        _attackSeconds += edit(_hostMessage.Memory);
-        _hostMessage.Send();
+        _payload.Fetch();
+        _computeSeconds = SinceWeights();
+        _attackSeconds += edit(_payload.Message);
+        _payload.Send();
     }
 
     /// <summary>5. The ballot, hinted at to the group and told to rank 0. 6. Whoever completes its group's majority sends its vector at once.</summary>
     public void Vote()
     {
         Ballot ballot = CastBallot();
+
+        // A GPU's gradient is known to be here only now; where colluders have spoken with others meanwhile, that was no computing.
+        if (!_attack.NeedsHonestGradients) _computeSeconds = SinceWeights();
         EndTurn();
         bool completes = _group.Show(_step, ballot);
         Tell(ballot, (completes ? HeadFlags.VectorFollows : HeadFlags.None) | (_weightsDamaged ? HeadFlags.WeightsDamaged : HeadFlags.None));
@@ -203,10 +195,7 @@ internal sealed class Worker : IDisposable
         _strays.DropAll();
     }
 
-    public void Dispose()
-    {
-        _message.Dispose();
-    }
+    public void Dispose() => _payload.Dispose();
 
     private Request Listen() => _world.ImmediateReceive<Instruction>(_instruction, 0, Tag.FromServer);
 
@@ -265,14 +254,14 @@ internal sealed class Worker : IDisposable
                 Recompute();
                 break;
             case MessageKind.SendLeaves:
-                _tree.Leaves.CopyTo(Answer(MessageKind.Leaves, _tree.Leaves.Length));
-                SendAnswer(_tree.Leaves.Length);
+                _payload.Leaves.CopyTo(Answer(MessageKind.Leaves, _payload.LeafBytes));
+                SendAnswer(_payload.LeafBytes);
                 break;
             case MessageKind.SendLeaf:
-                FetchPayload();
+                _payload.Fetch();
                 int start = Head.Floats + (instruction.Head.Number * BallotTree.LeafFloats);
-                int length = Math.Min(BallotTree.LeafFloats, _hostMessage.Memory.Length - start) * sizeof(float);
-                MemoryMarshal.AsBytes(_hostMessage.Span)[(start * sizeof(float))..][..length].CopyTo(Answer(MessageKind.Leaf, length));
+                int length = Math.Min(BallotTree.LeafFloats, _payload.Message.Length - start) * sizeof(float);
+                MemoryMarshal.AsBytes(_payload.Message.Span)[(start * sizeof(float))..][..length].CopyTo(Answer(MessageKind.Leaf, length));
                 SendAnswer(length);
                 break;
             default:
@@ -294,10 +283,10 @@ internal sealed class Worker : IDisposable
     private void SendVector()
     {
         _sendingVector?.Wait();
-        FetchPayload();
-        Head head = new() { Step = _step, Kind = MessageKind.Vector, Length = (int)_payload.Length * sizeof(float) };
-        MemoryMarshal.Write(MemoryMarshal.AsBytes(_hostMessage.Span), in head);
-        _sendingVector = _world.ImmediateSend<float>(_hostMessage.Memory, 0, Tag.ToServer);
+        _payload.Fetch();
+        Head head = new() { Step = _step, Kind = MessageKind.Vector, Length = (int)_payload.View.Length * sizeof(float) };
+        MemoryMarshal.Write(MemoryMarshal.AsBytes(_payload.Message.Span), in head);
+        _sendingVector = _world.ImmediateSend<float>(_payload.Message, 0, Tag.ToServer);
     }
 
     /// <summary>The part once more, for a void group.</summary>
@@ -323,11 +312,7 @@ internal sealed class Worker : IDisposable
 
     private void Compute(int attempt)
     {
-        _gradients.Compute(_step, _groupNumber, attempt, Weights.View, _payload);
-        _isFetched = false;
-        float loss = 0;
-        _device.Read(_payload.Slice(_payload.Length - 1, 1), new Span<float>(ref loss));
-        HonestLoss = loss;
+        _payload.Compute(_gradients, _step, _groupNumber, attempt, Weights.View);
         if (!_isByzantine || _attack.NeedsHonestGradients) return;
         EditPayload(message =>
         {
@@ -336,12 +321,7 @@ internal sealed class Worker : IDisposable
         });
     }
 
-    /// <summary>The payload on the host. Only a winner, an attack and a question of rank 0 need it there.</summary>
-    private void FetchPayload()
-    {
-        if (!_isFetched) _hostMessage.Fetch();
-        _isFetched = true;
-    }
+    private float SinceWeights() => (float)Stopwatch.GetElapsedTime(_weightsArrived).TotalSeconds;
 
     private void EndTurn()
     {
@@ -349,5 +329,5 @@ internal sealed class Worker : IDisposable
         _hasTurn = false;
     }
 
-    private Ballot CastBallot() => _weightsDamaged ? Ballot.Invalid : _tree.Compute(_payload);
+    private Ballot CastBallot() => _weightsDamaged ? Ballot.Invalid : _payload.CastBallot();
 }

@@ -34,6 +34,7 @@ public sealed class PassOperandTests
         ("distances: 5 places where 2 rows have 4.", (device, memory) => device.Run(new PairwiseSquaredDistances(Some(memory, 2), new double[5]))),
         ("leaves: 31 bytes where 1 digests take 32.", (device, memory) => RunLeaves(device, memory, BallotKind.Sha256, 31)),
         ("leaves: 32 bytes where 1 digests take 16.", (device, memory) => RunLeaves(device, memory, BallotKind.Xxh128, 32)),
+        ("areFinite: 2 places for 1 vectors.", (device, memory) => RunLeaves(device, memory, BallotKind.Xxh128, 16, places: 2)),
     ];
 
     [TestCaseSource(nameof(_devices))]
@@ -74,6 +75,9 @@ public sealed class PassOperandTests
             device.Run(new MeanAround(new Rows(memory.All, new long[n], 0), null, 1, none));
             device.Run(new TrimmedMean(new Rows(memory.All, new long[n], 0), 0, none));
             device.Run(new SignMajority(new Rows(memory.All, new long[n], 0), none));
+            bool[] areFinite = new bool[n];
+            device.Run(new LeafDigests(BallotKind.Xxh128, new Rows(memory.All, new long[n], 0), [], areFinite));
+            Assert.That(areFinite, Has.All.True);
         }
 
         Assert.That(device.Download(memory), Is.EqualTo(new float[] { 5 }));
@@ -86,9 +90,9 @@ public sealed class PassOperandTests
 
     private static Rows Some(DeviceBuffer memory, int count) => new(memory.All, new long[] { 4, 8 }.AsSpan(0, count), 4);
 
-    private static void RunLeaves(Device device, DeviceBuffer memory, BallotKind kind, int bytes)
+    private static void RunLeaves(Device device, DeviceBuffer memory, BallotKind kind, int bytes, int places = 1)
     {
-        bool isFinite = false;
-        device.Run(new LeafDigests(kind, memory.All, new byte[bytes], ref isFinite));
+        bool[] areFinite = new bool[places];
+        device.Run(new LeafDigests(kind, new Rows(memory.All, [0], memory.Length), new byte[bytes], areFinite));
     }
 }

@@ -36,11 +36,34 @@ public sealed class BallotTests(BallotKind kind)
 
         List<byte[]> level = [.. vector.Chunk(1024).Select(leaf => Digest([.. leaf.SelectMany(Bytes)]))];
         Assert.That(tree.LeafCount, Is.EqualTo(level.Count));
-        Assert.That(tree.Leaves.SequenceEqual(level.SelectMany(x => x).ToArray()), "leaves");
+        Assert.That(tree.LeavesOf(0).SequenceEqual(level.SelectMany(x => x).ToArray()), "leaves");
         while (level.Count > 1) level = [.. level.Chunk(128).Select(children => Digest([.. children.SelectMany(x => x)]))];
         Assert.That(ballot, Is.EqualTo(Ballot.Of(level[0])));
-        Assert.That(tree.RootOf(tree.Leaves), Is.EqualTo(ballot));
+        Assert.That(tree.RootOf(tree.LeavesOf(0)), Is.EqualTo(ballot));
         Assert.That(ballot.ToString(), Is.EqualTo(Convert.ToHexStringLower(level[0]).PadRight(64, '0')));
+    }
+
+    /// <summary>Some of all, in any order; one of them is not finite.</summary>
+    [Test]
+    public void VectorsTogetherHaveTheBallotsThatEachHas()
+    {
+        const int length = 9000, count = 4;
+        float[] memory = SampleRows.Values(count * length, 8, false);
+        memory[(2 * length) + 77] = float.NaN;
+        using DeviceBuffer buffer = _device.Allocate(memory.Length);
+        _device.Write(memory, buffer.All);
+        BallotTree together = new(_device, kind, length, count), alone = new(_device, kind, length);
+        foreach (int[] chosen in (int[][])[[0, 1, 2, 3], [3, 2], [1]])
+        {
+            Ballot[] ballots = new Ballot[chosen.Length];
+            together.Compute(new Rows(buffer.All, [.. chosen.Select(vector => (long)vector * length)], length), ballots);
+            for (int i = 0; i < chosen.Length; i++)
+            {
+                Assert.That(ballots[i], Is.EqualTo(alone.Compute(buffer.All.Slice(chosen[i] * length, length))), $"vector {chosen[i]}");
+                Assert.That(ballots[i].IsInvalid, Is.EqualTo(chosen[i] == 2));
+                Assert.That(together.LeavesOf(i).SequenceEqual(alone.LeavesOf(0)), $"leaves of vector {chosen[i]}");
+            }
+        }
     }
 
     [Test]
@@ -63,7 +86,7 @@ public sealed class BallotTests(BallotKind kind)
         var tree = new BallotTree(_device, kind, 3000);
         _device.Write(vector, buffer.All);
         Ballot right = tree.Compute(buffer.All);
-        byte[] leaves = tree.Leaves.ToArray();
+        byte[] leaves = tree.LeavesOf(0).ToArray();
         int size = BallotTree.DigestBytes(kind);
         foreach (int i in new[] { 0, 1023, 1024, 2047, 2048, 2999 })
         {
@@ -73,7 +96,7 @@ public sealed class BallotTests(BallotKind kind)
             Assert.That(tree.Compute(buffer.All), Is.Not.EqualTo(right));
             for (int leaf = 0; leaf < 3; leaf++)
             {
-                bool same = tree.Leaves.Slice(leaf * size, size).SequenceEqual(leaves.AsSpan(leaf * size, size));
+                bool same = tree.LeavesOf(0).Slice(leaf * size, size).SequenceEqual(leaves.AsSpan(leaf * size, size));
                 Assert.That(same, Is.EqualTo(leaf != i / 1024), $"float {i}, leaf {leaf}");
             }
         }
@@ -105,6 +128,8 @@ public sealed class BallotTests(BallotKind kind)
         using DeviceBuffer buffer = _device.Allocate(9);
         var tree = new BallotTree(_device, kind, 10);
         Assert.That(() => tree.Compute(buffer.All), Throws.ArgumentException.With.Message.Contains("9 floats where ballots are of 10"));
+        Assert.That(() => tree.Compute(new Rows(buffer.All, [0, 0], 9), new Ballot[2]), Throws.ArgumentException.With.Message.Contains("9 floats where ballots are of 10"));
+        Assert.That(() => new BallotTree(_device, kind, 9).Compute(new Rows(buffer.All, [0, 0], 9), new Ballot[2]), Throws.ArgumentException.With.Message.Contains("2 vectors where at most 1"));
         Assert.That(() => tree.RootOf(new byte[5]), Throws.ArgumentException.With.Message.Contains("5 bytes of leaves"));
         foreach (int length in (int[])[0, -1]) Assert.That(() => new BallotTree(_device, kind, length), Throws.TypeOf<ArgumentOutOfRangeException>());
     }

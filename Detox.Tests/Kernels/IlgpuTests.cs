@@ -69,7 +69,7 @@ public sealed class IlgpuTests(IlgpuKind kind)
             using DeviceBuffer here = cpu.Upload(vector), there = _device.Upload(vector);
             BallotTree expected = new(cpu, ballot, length), found = new(_device, ballot, length);
             Assert.That(found.Compute(there.All), Is.EqualTo(expected.Compute(here.All)), $"{length} floats");
-            Assert.That(found.Leaves.SequenceEqual(expected.Leaves), $"{length} floats: leaves");
+            Assert.That(found.LeavesOf(0).SequenceEqual(expected.LeavesOf(0)), $"{length} floats: leaves");
             vector[length / 2] = float.NaN;
             _device.Write(vector, there.All);
             Assert.That(found.Compute(there.All), Is.EqualTo(Ballot.Invalid), $"{length} floats, one NaN");

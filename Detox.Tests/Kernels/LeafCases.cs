@@ -1,3 +1,4 @@
+using Detox.Gpu.Devices;
 using Detox.Gpu.Digests;
 using Detox.Gpu.Kernels;
 using Detox.Tests.Aggregation;
@@ -14,19 +15,25 @@ internal static class LeafCases
             foreach (BallotKind kind in Enum.GetValues<BallotKind>())
             {
                 foreach ((string what, float value, int at) in new[] { ("finite", 1f, 0), ("a NaN", float.NaN, length / 2), ("-inf", float.NegativeInfinity, length - 1), ("inf", float.PositiveInfinity, 0) })
-                {
-                    yield return new(nameof(LeafDigests), $"{kind} of {length} floats, {what}", length <= 2060, ExactNaN: true, o =>
-                    {
-                        float[] vector = SampleRows.Values(length, 70, wild: false);
-                        vector[at] = value;
-                        byte[] leaves = new byte[(length + BallotTree.LeafFloats - 1) / BallotTree.LeafFloats * BallotTree.DigestBytes(kind)];
-                        bool isFinite = !float.IsFinite(value);
-                        o.Device.Run(new LeafDigests(kind, o.Of(vector), leaves, ref isFinite));
-                        o.Record(leaves);
-                        o.Record(isFinite);
-                    });
-                }
+                    yield return Case(kind, length, vectors: 1, what, value, at);
+                yield return Case(kind, length, vectors: 3, "a NaN in the last", float.NaN, at: (2 * (length + 7)) + (length / 3));
             }
         }
     }
+
+    // Vectors lie apart, the last one first.
+    private static OpCase Case(BallotKind kind, int length, int vectors, string what, float value, int at) => new(
+        nameof(LeafDigests), $"{kind} of {vectors} x {length} floats, {what}", length <= 2060, ExactNaN: true, o =>
+        {
+            int stride = length + 7;
+            float[] memory = SampleRows.Values(vectors * stride, 70, wild: false);
+            memory[at] = value;
+            long[] offsets = [.. Enumerable.Range(0, vectors).Select(vector => (long)(vectors - 1 - vector) * stride)];
+            byte[] leaves = new byte[vectors * BallotTree.LeavesIn(length) * BallotTree.DigestBytes(kind)];
+            bool[] areFinite = new bool[vectors];
+            areFinite.AsSpan().Fill(!float.IsFinite(value));
+            o.Device.Run(new LeafDigests(kind, new Rows(o.Of(memory), offsets, length), leaves, areFinite));
+            o.Record(leaves);
+            foreach (bool isFinite in areFinite) o.Record(isFinite);
+        });
 }

@@ -23,25 +23,26 @@ internal sealed class ScriptedRound : IDisposable
 
     private const int Size = 3, Ranks = 2 * Size;
 
-    private readonly CpuDevice _device = new(1);
+    private readonly CpuDevice _cpu = new(1);
     private readonly ModelWeights _weights;
     private readonly WeightsSlots _weightsSlots;
     private readonly Worker _worker;
     private readonly VectorSlots _slots;
 
-    private ScriptedRound(Communicator world, TrainOptions options, Action<ScriptedRound>? prepare)
+    private ScriptedRound(Communicator world, TrainOptions options, Action<ScriptedRound>? prepare, Device? given)
     {
-        _weights = new ModelWeights(_device, Floats);
+        Device device = given ?? _cpu;
+        _weights = new ModelWeights(device, Floats);
         _weightsSlots = new WeightsSlots(world, Floats, writes: true);
-        WeightsTaker taker = new(world, _weights, _weightsSlots, _device, []);
+        WeightsTaker taker = new(world, _weights, _weightsSlots, device, []);
         int own = Groups.GroupOf(0);
         _worker = new Worker(
-            world, Groups.Members(own), own, _device, new NoGradients(), _weights, taker, Floats, BallotKind.Sha256, Attack.Parse("none"), seed: 1, threads: 1);
-        _slots = new VectorSlots(_device, SlotCount, Floats);
+            world, Groups.Members(own), own, device, new NoGradients(), _weights, taker, Floats, BallotKind.Sha256, Attack.Parse("none"), seed: 1, threads: 1);
+        _slots = new VectorSlots(device, SlotCount, Floats);
         StepPatience patience = new(options.Patience);
         patience.Add(0.01);
         string[] hosts = [.. Enumerable.Range(0, Ranks).Select(rank => $"host{rank}")];
-        Round = new Round(world, _worker, Groups, options, new BallotTree(_device, BallotKind.Sha256, Floats), _slots, patience, hosts, Record);
+        Round = new Round(world, _worker, Groups, options, new BallotTree(device, BallotKind.Sha256, Floats, Groups.GroupCount), _slots, patience, hosts, Record);
         Round.LetProceed = rank => LetProceed.Add(rank.Rank);
         Round.Hurry = rank =>
         {
@@ -103,9 +104,10 @@ internal sealed class ScriptedRound : IDisposable
 
     /// <summary>Runs one step. Each script is run as one rank of the scripted group; what it sends before it first listens is there when the step begins.</summary>
     /// <param name="prepare">Rank 0, before the step: who is absent, or owes what.</param>
+    /// <param name="device">Rank 0's; null: a CPU.</param>
     public static void Run(
         Action<ScriptedRank> first, Action<ScriptedRank> second, Action<ScriptedRank> third, Action<ScriptedRound> check, Action<ScriptedRound>? prepare = null,
-        TrainOptions? options = null)
+        TrainOptions? options = null, Device? device = null)
     {
         Action<ScriptedRank>[] scripts = [first, second, third];
         Task ranks = Task.Run(() => InProcessWorld.Run(Ranks, world =>
@@ -114,7 +116,7 @@ internal sealed class ScriptedRound : IDisposable
             ScriptedRank own = new(world);
             if (world.Rank == 0)
             {
-                using ScriptedRound round = new(world, options ?? Options(), prepare);
+                using ScriptedRound round = new(world, options ?? Options(), prepare, device);
                 foreach (Conversation rank in round.Round.Ranks)
                     if (!rank.OwesBallotOf(Step) && !rank.Owes) rank.Owe(Step);
                 own.Vote(RightBallot);
@@ -155,7 +157,7 @@ internal sealed class ScriptedRound : IDisposable
         device.Write(vector, buffer.All);
         BallotTree tree = new(device, BallotKind.Sha256, vector.Length);
         tree.Compute(buffer.All);
-        return tree.Leaves.ToArray();
+        return tree.LeavesOf(0).ToArray();
     }
 
     /// <summary>The right vector but for some places.</summary>
@@ -172,7 +174,7 @@ internal sealed class ScriptedRound : IDisposable
         _weightsSlots.Dispose();
         _weights.Dispose();
         _slots.Dispose();
-        _device.Dispose();
+        _cpu.Dispose();
     }
 
     private sealed class NoGradients : IGradientSource

@@ -24,6 +24,7 @@ public sealed partial class WeightsTests
             {
                 Weights(step).CopyTo(rank.Own.Bytes);
                 rank.Own.Send();
+                publisher.Fetch();
                 publisher.Write(step);
                 publisher.LetProceed(ranks);
                 foreach (Conversation each in ranks) each.Pay(step);
@@ -215,6 +216,7 @@ public sealed partial class WeightsTests
             Weights(Step).CopyTo(rank.Own.Bytes);
             rank.Own.Send();
             prepare?.Invoke(ranks);
+            publisher.Fetch();
             publisher.Write(Step);
             publisher.LetProceed(ranks);
             body(publisher, ranks, record, new Heard(worlds));

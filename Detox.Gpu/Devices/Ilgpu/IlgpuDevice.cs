@@ -125,7 +125,7 @@ public sealed class IlgpuDevice : Device
         return buffer;
     }
 
-    public override Memory<float> AllocateHost(int length) => _transfers.AllocateHost(length).AsMemory(0, length);
+    public override Memory<float> AllocateHost(int length) => _transfers.AllocateHost<float>(length).AsMemory(0, length);
 
     public override void Write(ReadOnlySpan<float> from, View to)
     {
@@ -137,6 +137,12 @@ public sealed class IlgpuDevice : Device
     {
         from.Expect(to.Length);
         _transfers.ToHost(Floats(from), to);
+    }
+
+    public override void BeginRead(View from, Span<float> to)
+    {
+        from.Expect(to.Length);
+        _transfers.BeginToHost(Floats(from), to);
     }
 
     public override void Copy(View from, View to)
@@ -191,6 +197,19 @@ public sealed class IlgpuDevice : Device
         _transfers.ToDevice(values, memory);
         return memory;
     }
+
+    /// <summary>Page-locked memory of the host for one purpose, at least so long; it holds what its last user left.</summary>
+    internal Span<T> HostRoom<T>(Scratch<T> purpose, int length)
+        where T : unmanaged
+        => _transfers.Room(purpose, length);
+
+    /// <summary>Starts to copy to <see cref="HostRoom"/>, which has the values after <see cref="Wait"/>.</summary>
+    internal void BeginDownload<T>(ArrayView<T> memory, Span<T> to)
+        where T : unmanaged
+        => _transfers.BeginToHost(memory, to);
+
+    /// <summary>Waits for all that has been started.</summary>
+    internal void Wait() => _transfers.Wait();
 
     /// <summary>Waits for all that has been started, and copies to the host.</summary>
     internal void Download<T>(ArrayView<T> memory, Span<T> to)

@@ -15,6 +15,7 @@ internal sealed class Transfers(Accelerator accelerator, AcceleratorStream strea
     private const int Alignment = 64;
 
     private readonly List<(nint Start, long Bytes, IDisposable Lock)> _locked = [];
+    private readonly Dictionary<object, Array> _rooms = [];
     private byte[] _ring = [];
     private int _used;
 
@@ -23,8 +24,14 @@ internal sealed class Transfers(Accelerator accelerator, AcceleratorStream strea
 
     public long BytesCopied { get; private set; }
 
-    /// <summary>Page-locked floats of the host.</summary>
-    public float[] AllocateHost(int length) => Locked<float>(length);
+    /// <summary>Page-locked memory of the host, which never moves.</summary>
+    public unsafe T[] AllocateHost<T>(int length)
+        where T : unmanaged
+    {
+        T[] memory = GC.AllocateArray<T>(Math.Max(1, length), pinned: true);
+        _locked.Add(((nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(memory)), memory.LongLength * sizeof(T), accelerator.CreatePageLockFromPinned(memory)));
+        return memory;
+    }
 
     /// <summary>The device has the values by the time it runs what is started next.</summary>
     public void ToDevice<T>(ReadOnlySpan<T> from, ArrayView<T> to)
@@ -46,18 +53,41 @@ internal sealed class Transfers(Accelerator accelerator, AcceleratorStream strea
         }
     }
 
+    /// <summary>Page-locked memory for one purpose, at least so long; it holds what its last user left.</summary>
+    public Span<T> Room<T>(Scratch<T> purpose, int length)
+        where T : unmanaged
+    {
+        if (!_rooms.TryGetValue(purpose, out Array? kept) || kept.Length < length)
+        {
+            if (kept is not null) Unlock((T[])kept);
+            _rooms[purpose] = kept = AllocateHost<T>(length);
+        }
+
+        return ((T[])kept).AsSpan(0, length);
+    }
+
+    /// <summary>Starts to copy to page-locked memory, which has the values when the device has been waited for.</summary>
+    public void BeginToHost<T>(ArrayView<T> from, Span<T> to)
+        where T : unmanaged
+    {
+        if (to.IsEmpty) return;
+        if (!IsLocked<T>(to)) throw new ArgumentException("Only to page-locked memory can a copy be under way.", nameof(to));
+        BytesCopied += to.Length * (long)Unsafe.SizeOf<T>();
+        from.CopyToCPUUnsafeAsync(stream, ref MemoryMarshal.GetReference(to), to.Length);
+    }
+
     /// <summary>Waits for all that has been started, and has the values.</summary>
     public void ToHost<T>(ArrayView<T> from, Span<T> to)
         where T : unmanaged
     {
-        BytesCopied += to.Length * (long)Unsafe.SizeOf<T>();
-        if (IsLocked<T>(to) || to.IsEmpty)
+        if (to.IsEmpty || IsLocked<T>(to))
         {
-            if (!to.IsEmpty) from.CopyToCPUUnsafeAsync(stream, ref MemoryMarshal.GetReference(to), to.Length);
+            BeginToHost(from, to);
             Wait();
             return;
         }
 
+        BytesCopied += to.Length * (long)Unsafe.SizeOf<T>();
         for (int at = 0, count; at < to.Length; at += count)
         {
             Span<T> part = Ring<T>(to.Length - at);
@@ -84,7 +114,7 @@ internal sealed class Transfers(Accelerator accelerator, AcceleratorStream strea
     private Span<T> Ring<T>(int wanted)
         where T : unmanaged
     {
-        if (_ring.Length == 0) _ring = Locked<byte>(RingBytes);
+        if (_ring.Length == 0) _ring = AllocateHost<byte>(RingBytes);
         int bytes = (int)Math.Min((long)wanted * Unsafe.SizeOf<T>(), RingBytes);
         if (_used + bytes > RingBytes) Wait();
         Span<T> place = MemoryMarshal.Cast<byte, T>(_ring.AsSpan(_used, bytes));
@@ -92,12 +122,12 @@ internal sealed class Transfers(Accelerator accelerator, AcceleratorStream strea
         return place;
     }
 
-    private unsafe T[] Locked<T>(int length)
+    private unsafe void Unlock<T>(T[] memory)
         where T : unmanaged
     {
-        T[] memory = GC.AllocateArray<T>(Math.Max(1, length), pinned: true);
-        _locked.Add(((nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(memory)), memory.LongLength * sizeof(T), accelerator.CreatePageLockFromPinned(memory)));
-        return memory;
+        int at = _locked.FindIndex(locked => locked.Start == (nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(memory)));
+        _locked[at].Lock.Dispose();
+        _locked.RemoveAt(at);
     }
 
     private unsafe bool IsLocked<T>(ReadOnlySpan<T> memory)

@@ -9,36 +9,40 @@ public readonly unsafe ref partial struct LeafDigests
 {
     public void Run(CpuDevice device)
     {
+        AreFinite.Fill(true);
+        int blocks = CpuDevice.Blocks(Vectors.Width, Block.Count * BallotTree.LeafFloats);
         fixed (byte* leaves = Leaves)
+        fixed (bool* areFinite = AreFinite)
         {
-            Block work = new() { Kind = Kind, Vector = CpuDevice.Pointer(Vector), Length = Vector.Length, Leaves = leaves };
-            device.Share(CpuDevice.Blocks(Vector.Length, Block.Count * BallotTree.LeafFloats), ref work);
-            _isFinite = work.NotFinite == 0;
+            Block work = new() { Kind = Kind, Vectors = Pass.Pointers(device, Vectors), Length = Vectors.Width, Blocks = blocks, Leaves = leaves, AreFinite = areFinite };
+            device.Share(checked(blocks * Vectors.Count), ref work);
         }
     }
 
-    // One piece: a few leaves. A leaf is looked through for values that are not finite, then hashed from the first-level cache.
+    // One piece: a few leaves of a vector. A leaf is looked through for values that are not finite, then hashed from the first-level cache.
     private struct Block : IPieces
     {
         public const int Count = 8;
 
         public BallotKind Kind;
-        public float* Vector;
+        public float** Vectors;
         public long Length;
+        public int Blocks;
         public byte* Leaves;
-        public int NotFinite;
+        public bool* AreFinite;
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public void Run(int piece)
+        public readonly void Run(int piece)
         {
-            int digestBytes = BallotTree.DigestBytes(Kind);
-            long leaf = (long)piece * Count;
+            int vector = piece / Blocks, digestBytes = BallotTree.DigestBytes(Kind);
+            long leaf = (long)(piece % Blocks) * Count;
+            byte* leaves = Leaves + (vector * BallotTree.LeavesIn(Length) * digestBytes);
             for (int i = 0; i < Count && leaf * BallotTree.LeafFloats < Length; i++, leaf++)
             {
-                float* floats = Vector + (leaf * BallotTree.LeafFloats);
+                float* floats = Vectors[vector] + (leaf * BallotTree.LeafFloats);
                 int count = (int)Math.Min(BallotTree.LeafFloats, Length - (leaf * BallotTree.LeafFloats));
-                if (!AllFinite(floats, count)) Volatile.Write(ref NotFinite, 1);
-                Hash(Kind, new ReadOnlySpan<byte>(floats, count * sizeof(float)), new Span<byte>(Leaves + (leaf * digestBytes), digestBytes));
+                if (!AllFinite(floats, count)) Volatile.Write(ref AreFinite[vector], false);
+                Hash(Kind, new ReadOnlySpan<byte>(floats, count * sizeof(float)), new Span<byte>(leaves + (leaf * digestBytes), digestBytes));
             }
         }
     }

@@ -8,42 +8,45 @@ namespace Detox.Gpu.Kernels;
 
 public readonly ref partial struct LeafDigests
 {
-    private const int Joints = 128;
+    private static readonly Scratch<int> _notFinite = new();
+    private static readonly Scratch<float> _rests = new();
 
-    private static readonly Scratch<int> _notFinite = new(), _joined = new();
-
+    // The host waits once, however many vectors there are.
     public void Run(IlgpuDevice device)
     {
         // XXH128 has other forms for short inputs: a last leaf that is not whole is hashed on the host.
-        int whole = (int)(Vector.Length / BallotTree.LeafFloats), rest = (int)(Vector.Length % BallotTree.LeafFloats);
-        int count = Kind == BallotKind.Sha256 && rest > 0 ? whole + 1 : whole, digestBytes = BallotTree.DigestBytes(Kind);
-        _isFinite = true;
-        if (Kind != BallotKind.Sha256 && rest > 0)
+        int n = Vectors.Count, rest = Kind == BallotKind.Sha256 ? 0 : (int)(Vectors.Width % BallotTree.LeafFloats);
+        int count = (int)BallotTree.LeavesIn(Vectors.Width - rest), digestBytes = count * BallotTree.DigestBytes(Kind);
+        AreFinite.Fill(true);
+        if (Leaves.IsEmpty) return;
+        LeafVectors from = new(DeviceRows.Of(device, Vectors), Vectors.Width, count);
+        ArrayView<int> notFinite = device.Room(_notFinite, n * count);
+        Span<byte> digests = Kind == BallotKind.Sha256 ? MemoryMarshal.AsBytes(BeginSha256(device, from, notFinite)) : MemoryMarshal.AsBytes(BeginXxh128(device, from, notFinite));
+        Span<int> broken = device.HostRoom(_notFinite, n * count);
+        device.BeginDownload(notFinite, broken);
+        Span<float> rests = device.HostRoom(_rests, n * rest);
+        for (int i = 0; i < n && rest > 0; i++) device.BeginDownload(IlgpuDevice.Floats(Vectors[i].Slice(Vectors.Width - rest, rest)), rests.Slice(i * rest, rest));
+        device.Wait();
+        for (int i = 0; i < n; i++)
         {
-            Span<float> tail = stackalloc float[rest];
-            device.Read(Vector.Slice(Vector.Length - rest, rest), tail);
-            _isFinite = Reference(Kind, tail, Leaves[(whole * digestBytes)..]);
+            Span<byte> leaves = LeavesOf(i);
+            digests.Slice(i * digestBytes, digestBytes).CopyTo(leaves);
+            bool isRestFinite = Reference(Kind, rests.Slice(i * rest, rest), leaves[digestBytes..]);
+            AreFinite[i] = isRestFinite && !broken.Slice(i * count, count).ContainsAnyExcept(0);
         }
-
-        if (count == 0) return;
-        Span<byte> leaves = Leaves[..(count * digestBytes)];
-        ArrayView<int> notFinite = device.Room(_notFinite, count), joined = device.Room(_joined, Joints);
-        if (Kind == BallotKind.Sha256) RunSha256(device, notFinite, MemoryMarshal.Cast<byte, uint>(leaves));
-        else RunXxh128(device, notFinite, MemoryMarshal.Cast<byte, ulong>(leaves));
-        device.Each(Joints, new AnyNotFinite(notFinite, joined));
-        Span<int> any = stackalloc int[Joints];
-        device.Download(joined, any);
-        _isFinite &= !any.ContainsAnyExcept(0);
     }
 
-    // Each thread looks at every so manieth leaf, so that few words go to the host.
-    internal readonly struct AnyNotFinite(ArrayView<int> notFinite, ArrayView<int> joined) : IThread
+    /// <summary>Vectors of which a kernel hashes so many leaves each.</summary>
+    internal readonly struct LeafVectors(DeviceRows vectors, long width, int leaves)
     {
-        public void Run(long index)
-        {
-            int any = 0;
-            for (long leaf = index; leaf < notFinite.Length; leaf += Joints) any |= notFinite[leaf];
-            joined[index] = any;
-        }
+        public long Count => (long)vectors.Count * leaves;
+
+        public float this[long place] => vectors[place];
+
+        /// <summary>Where a leaf begins, counted through all vectors.</summary>
+        public long Start(long leaf) => vectors.Start((int)(leaf / leaves)) + (leaf % leaves * BallotTree.LeafFloats);
+
+        /// <summary>Floats of a leaf.</summary>
+        public int Floats(long leaf) => (int)Math.Min(BallotTree.LeafFloats, width - (leaf % leaves * BallotTree.LeafFloats));
     }
 }

@@ -12,22 +12,24 @@ public readonly ref partial struct LeafDigests
     // The round constants: the first 32 bits of the fractional parts of the cube roots of the first 64 primes.
     private static readonly uint[] _cubeRoots = CubeRoots();
 
-    private void RunSha256(IlgpuDevice device, ArrayView<int> notFinite, Span<uint> leaves)
+    private static Span<uint> BeginSha256(IlgpuDevice device, LeafVectors vectors, ArrayView<int> notFinite)
     {
-        ArrayView<uint> digests = device.Room(_sha256Digests, leaves.Length);
-        device.Each(notFinite.Length, new Sha256Leaf(IlgpuDevice.Floats(Vector), device.Constant(_sha256Constants, _cubeRoots), digests, notFinite));
-        device.Download(digests, leaves);
+        int words = checked((int)vectors.Count * 8);
+        ArrayView<uint> digests = device.Room(_sha256Digests, words);
+        device.Each(vectors.Count, new Sha256Leaf(vectors, device.Constant(_sha256Constants, _cubeRoots), digests, notFinite));
+        Span<uint> here = device.HostRoom(_sha256Digests, words);
+        device.BeginDownload(digests, here);
+        return here;
     }
 
     // One thread a leaf: SHA-256 of its floats, and 1 where one of them is not finite. A block's words live in registers.
     // A float's four bytes, little end first, are one big-endian word of the message, turned round.
-    internal readonly struct Sha256Leaf(ArrayView<float> vector, ArrayView<uint> constants, ArrayView<uint> digests, ArrayView<int> notFinite) : IThread
+    internal readonly struct Sha256Leaf(LeafVectors vectors, ArrayView<uint> constants, ArrayView<uint> digests, ArrayView<int> notFinite) : IThread
     {
         public void Run(long leaf)
         {
-            long start = leaf * BallotTree.LeafFloats;
-            int count = BallotTree.LeafFloats;
-            if (start + count > vector.Length) count = (int)(vector.Length - start);
+            long start = vectors.Start(leaf);
+            int count = vectors.Floats(leaf);
             uint h0 = 0x6A09E667, h1 = 0xBB67AE85, h2 = 0x3C6EF372, h3 = 0xA54FF53A, h4 = 0x510E527F, h5 = 0x9B05688C, h6 = 0x1F83D9AB, h7 = 0x5BE0CD19;
             int broken = 0;
 
@@ -35,22 +37,22 @@ public readonly ref partial struct LeafDigests
             int words = (count + 3 + 15) / 16 * 16;
             for (int block = 0; block < words; block += 16)
             {
-                uint w0 = Word(vector, start, block, count, words, ref broken);
-                uint w1 = Word(vector, start, block + 1, count, words, ref broken);
-                uint w2 = Word(vector, start, block + 2, count, words, ref broken);
-                uint w3 = Word(vector, start, block + 3, count, words, ref broken);
-                uint w4 = Word(vector, start, block + 4, count, words, ref broken);
-                uint w5 = Word(vector, start, block + 5, count, words, ref broken);
-                uint w6 = Word(vector, start, block + 6, count, words, ref broken);
-                uint w7 = Word(vector, start, block + 7, count, words, ref broken);
-                uint w8 = Word(vector, start, block + 8, count, words, ref broken);
-                uint w9 = Word(vector, start, block + 9, count, words, ref broken);
-                uint w10 = Word(vector, start, block + 10, count, words, ref broken);
-                uint w11 = Word(vector, start, block + 11, count, words, ref broken);
-                uint w12 = Word(vector, start, block + 12, count, words, ref broken);
-                uint w13 = Word(vector, start, block + 13, count, words, ref broken);
-                uint w14 = Word(vector, start, block + 14, count, words, ref broken);
-                uint w15 = Word(vector, start, block + 15, count, words, ref broken);
+                uint w0 = Word(vectors, start, block, count, words, ref broken);
+                uint w1 = Word(vectors, start, block + 1, count, words, ref broken);
+                uint w2 = Word(vectors, start, block + 2, count, words, ref broken);
+                uint w3 = Word(vectors, start, block + 3, count, words, ref broken);
+                uint w4 = Word(vectors, start, block + 4, count, words, ref broken);
+                uint w5 = Word(vectors, start, block + 5, count, words, ref broken);
+                uint w6 = Word(vectors, start, block + 6, count, words, ref broken);
+                uint w7 = Word(vectors, start, block + 7, count, words, ref broken);
+                uint w8 = Word(vectors, start, block + 8, count, words, ref broken);
+                uint w9 = Word(vectors, start, block + 9, count, words, ref broken);
+                uint w10 = Word(vectors, start, block + 10, count, words, ref broken);
+                uint w11 = Word(vectors, start, block + 11, count, words, ref broken);
+                uint w12 = Word(vectors, start, block + 12, count, words, ref broken);
+                uint w13 = Word(vectors, start, block + 13, count, words, ref broken);
+                uint w14 = Word(vectors, start, block + 14, count, words, ref broken);
+                uint w15 = Word(vectors, start, block + 15, count, words, ref broken);
                 uint a = h0, b = h1, c = h2, d = h3, e = h4, f = h5, g = h6, h = h7;
                 for (int round = 0; round < 64; round += 16)
                 {
@@ -111,12 +113,12 @@ public readonly ref partial struct LeafDigests
             notFinite[leaf] = broken;
         }
 
-        private static uint Word(ArrayView<float> vector, long start, int at, int count, int words, ref int broken)
+        private static uint Word(LeafVectors vectors, long start, int at, int count, int words, ref int broken)
         {
             uint word = 0;
             if (at < count)
             {
-                float value = vector[start + at];
+                float value = vectors[start + at];
                 if (!Portable.IsFinite(value)) broken = 1;
                 word = Turned((int)Interop.FloatAsInt(value));
             }

@@ -23,23 +23,26 @@ public readonly ref partial struct LeafDigests
         + "3c2852bb91c300cb88d0658b1b532ea371644897a20df94e3819ef46a9deacd8a8fa763fe39c343ff9dcbbc7c70b4f1d8a51e04bcdb45931c89f7ec9d9787364"
         + "eac5ac8334d3ebc3c581a0fffa1363eb170ddd51b7f0da49d316552629d4689e2b16be587d47a1fc8ff8b8d17ad031ce45cb3a8f95160428afd7fbcabb4b407e");
 
-    private void RunXxh128(IlgpuDevice device, ArrayView<int> notFinite, Span<ulong> leaves)
+    private static Span<ulong> BeginXxh128(IlgpuDevice device, LeafVectors vectors, ArrayView<int> notFinite)
     {
-        ArrayView<ulong> digests = device.Room(_xxh128Digests, leaves.Length);
-        device.Each(notFinite.Length, new Xxh128Leaf(IlgpuDevice.Floats(Vector), device.Constant(_xxh128Secret, _secret), digests, notFinite));
-        device.Download(digests, leaves);
+        int words = checked((int)vectors.Count * 2);
+        ArrayView<ulong> digests = device.Room(_xxh128Digests, words);
+        device.Each(vectors.Count, new Xxh128Leaf(vectors, device.Constant(_xxh128Secret, _secret), digests, notFinite));
+        Span<ulong> here = device.HostRoom(_xxh128Digests, words);
+        device.BeginDownload(digests, here);
+        return here;
     }
 
     // One thread a leaf of all its floats (a shorter last leaf is the host's): XXH128 with seed 0, and 1 where a float is not finite.
     // Its long form applies: there are more than 60 floats, a multiple of 16.
     // Digests are two words a leaf, in the canonical order of the bytes: the high half first, big end first.
-    internal readonly struct Xxh128Leaf(ArrayView<float> vector, ArrayView<ulong> secret, ArrayView<ulong> digests, ArrayView<int> notFinite) : IThread
+    internal readonly struct Xxh128Leaf(LeafVectors vectors, ArrayView<ulong> secret, ArrayView<ulong> digests, ArrayView<int> notFinite) : IThread
     {
         public void Run(long leaf)
         {
             const int stripes = BallotTree.LeafFloats / StripeFloats;
             const ulong bytes = BallotTree.LeafFloats * sizeof(float);
-            long start = leaf * BallotTree.LeafFloats;
+            long start = vectors.Start(leaf);
             int broken = 0;
             Accumulators a = new()
             {
@@ -59,7 +62,7 @@ public readonly ref partial struct LeafDigests
                 int inBlock = stripe % BlockStripes;
                 if (stripe > 0 & inBlock == 0) a.Scramble(secret);
                 int place = stripe == stripes - 1 ? SecretBytes - 64 - 7 : 8 * inBlock;
-                a.Add(vector, start + (stripe * StripeFloats), secret, place, ref broken);
+                a.Add(vectors, start + (stripe * StripeFloats), secret, place, ref broken);
             }
 
             digests[2 * leaf] = Turned(a.Merge(secret, SecretBytes - 64 - 11, ~unchecked(bytes * Prime64B)));
@@ -83,12 +86,12 @@ public readonly ref partial struct LeafDigests
     {
         public ulong A0, A1, A2, A3, A4, A5, A6, A7;
 
-        public void Add(ArrayView<float> vector, long at, ArrayView<ulong> secret, int place, ref int broken)
+        public void Add(LeafVectors vectors, long at, ArrayView<ulong> secret, int place, ref int broken)
         {
-            AddPair(ref A0, ref A1, Data(vector, at, ref broken), Data(vector, at + 2, ref broken), secret[place], secret[place + 8]);
-            AddPair(ref A2, ref A3, Data(vector, at + 4, ref broken), Data(vector, at + 6, ref broken), secret[place + 16], secret[place + 24]);
-            AddPair(ref A4, ref A5, Data(vector, at + 8, ref broken), Data(vector, at + 10, ref broken), secret[place + 32], secret[place + 40]);
-            AddPair(ref A6, ref A7, Data(vector, at + 12, ref broken), Data(vector, at + 14, ref broken), secret[place + 48], secret[place + 56]);
+            AddPair(ref A0, ref A1, Data(vectors, at, ref broken), Data(vectors, at + 2, ref broken), secret[place], secret[place + 8]);
+            AddPair(ref A2, ref A3, Data(vectors, at + 4, ref broken), Data(vectors, at + 6, ref broken), secret[place + 16], secret[place + 24]);
+            AddPair(ref A4, ref A5, Data(vectors, at + 8, ref broken), Data(vectors, at + 10, ref broken), secret[place + 32], secret[place + 40]);
+            AddPair(ref A6, ref A7, Data(vectors, at + 12, ref broken), Data(vectors, at + 14, ref broken), secret[place + 48], secret[place + 56]);
         }
 
         public void Scramble(ArrayView<ulong> secret)
@@ -130,9 +133,9 @@ public readonly ref partial struct LeafDigests
             return high ^ ((middle << 32) | (low & uint.MaxValue));
         }
 
-        private static ulong Data(ArrayView<float> vector, long at, ref int broken)
+        private static ulong Data(LeafVectors vectors, long at, ref int broken)
         {
-            float low = vector[at], high = vector[at + 1];
+            float low = vectors[at], high = vectors[at + 1];
             if (!Portable.IsFinite(low) | !Portable.IsFinite(high)) broken = 1;
             return Interop.FloatAsInt(low) | ((ulong)Interop.FloatAsInt(high) << 32);
         }

@@ -6,20 +6,20 @@ using Detox.Gpu.Digests;
 
 namespace Detox.Gpu.Kernels;
 
-/// <summary>Digests of each 1,024 floats of a vector, the last of what is left, and whether all floats are finite.</summary>
+/// <summary>Digests of each 1,024 floats of some vectors, the last of what is left of each, and whether all floats are finite.</summary>
 /// <remarks>A float is its four bytes, little end first. SHA-256 (FIPS 180-4) gives 32 bytes; XXH128 with seed 0 gives 16
 /// in its canonical order, high half first. Bit-exact. See <see cref="BallotTree"/>.</remarks>
-/// <param name="leaves">One digest after another.</param>
-/// <param name="isFinite">Becomes whether every float of the vector is finite.</param>
-public readonly ref partial struct LeafDigests(BallotKind kind, View vector, Span<byte> leaves, ref bool isFinite) : IOp
+/// <param name="leaves">One digest after another, those of each vector behind those of the one before.</param>
+/// <param name="areFinite">Becomes, vector by vector, whether every float is finite.</param>
+public readonly ref partial struct LeafDigests(BallotKind kind, Rows vectors, Span<byte> leaves, Span<bool> areFinite) : IOp
 {
-    private readonly ref bool _isFinite = ref isFinite;
-
     public BallotKind Kind { get; } = kind;
 
-    public View Vector { get; } = vector;
+    public Rows Vectors { get; } = vectors;
 
     public Span<byte> Leaves { get; } = leaves;
+
+    public Span<bool> AreFinite { get; } = areFinite;
 
     public static bool Reference(BallotKind kind, ReadOnlySpan<float> vector, Span<byte> leaves)
     {
@@ -45,9 +45,15 @@ public readonly ref partial struct LeafDigests(BallotKind kind, View vector, Spa
 
     public void Check()
     {
-        long count = (Vector.Length + BallotTree.LeafFloats - 1) / BallotTree.LeafFloats, bytes = count * BallotTree.DigestBytes(Kind);
-        if (Leaves.Length != bytes) throw new ArgumentException($"leaves: {Leaves.Length} bytes where {count} digests take {bytes}.");
+        long leaves = Vectors.Count * BallotTree.LeavesIn(Vectors.Width), bytes = leaves * BallotTree.DigestBytes(Kind);
+        if (Leaves.Length != bytes) throw new ArgumentException($"leaves: {Leaves.Length} bytes where {leaves} digests take {bytes}.");
+        if (AreFinite.Length != Vectors.Count) throw new ArgumentException($"areFinite: {AreFinite.Length} places for {Vectors.Count} vectors.");
     }
 
-    public void Reference() => _isFinite = Reference(Kind, Vector.Floats, Leaves);
+    public void Reference()
+    {
+        for (int i = 0; i < Vectors.Count; i++) AreFinite[i] = Reference(Kind, Vectors[i].Floats, LeavesOf(i));
+    }
+
+    private Span<byte> LeavesOf(int vector) => Leaves.Slice(vector * (Leaves.Length / Vectors.Count), Leaves.Length / Vectors.Count);
 }

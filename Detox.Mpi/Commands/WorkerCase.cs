@@ -1,0 +1,39 @@
+using Detox.Gpu.Devices;
+using Detox.Gpu.Digests;
+using Detox.Mpi.Training;
+
+namespace Detox.Mpi.Commands;
+
+/// <summary>What a step asks of a worker's device, without the messages: weights, gradient, ballot, and a winner's vector.</summary>
+internal sealed class WorkerCase : IDisposable
+{
+    private readonly GradientCase _gradient;
+    private readonly ModelWeights _weights;
+    private readonly Payload _payload;
+
+    public WorkerCase(Device device, BallotKind ballot, string model, int batch, int side, int channels)
+    {
+        _gradient = new GradientCase(device, model, batch, side, channels);
+        _weights = new ModelWeights(device, _gradient.Network.StateLength);
+        _payload = new Payload(device, ballot, _gradient.Network.PayloadLength);
+        _gradient.Network.Initialise(1, _weights.Values);
+    }
+
+    /// <summary>Until the ballot is cast.</summary>
+    public void Vote()
+    {
+        _weights.Send();
+        _payload.Compute(_gradient, 0, 0, 0, _weights.View);
+        _payload.CastBallot();
+    }
+
+    /// <summary>What follows where this rank's vector is wanted.</summary>
+    public void FetchVector() => _payload.Fetch();
+
+    public void Dispose()
+    {
+        _payload.Dispose();
+        _weights.Dispose();
+        _gradient.Dispose();
+    }
+}
