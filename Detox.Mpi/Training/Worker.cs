@@ -12,8 +12,6 @@ namespace Detox.Mpi.Training;
 /// <remarks>Rank 0 has a worker like the others', to which it speaks by messages like to the others.</remarks>
 internal sealed class Worker : IDisposable
 {
-    private const ulong AttackKey = 0xA77AC4;
-
     /// <summary>Rank 0 may evaluate, or write, for a long time; one that says nothing for longer is gone.</summary>
     private static readonly TimeSpan _longestSilence = TimeSpan.FromHours(1);
 
@@ -28,7 +26,6 @@ internal sealed class Worker : IDisposable
     private readonly WeightsTaker _taker;
     private readonly StrayMessages _strays;
     private readonly Attack _attack;
-    private readonly ulong _seed;
     private readonly int _groupNumber;
     private readonly int _threads;
     private readonly Instruction[] _instruction = new Instruction[1];
@@ -42,7 +39,7 @@ internal sealed class Worker : IDisposable
     private Request? _sendingAnswer;
     private long _step = -1;
     private long _voted = -1;
-    private bool _isByzantine;
+    private AttackContext? _attacker;
     private bool _weightsDamaged;
     private bool _hasTurn;
     private bool _isFetched;
@@ -62,7 +59,6 @@ internal sealed class Worker : IDisposable
         int payloadLength,
         BallotKind ballot,
         Attack attack,
-        ulong seed,
         int threads)
     {
         _world = world;
@@ -78,7 +74,6 @@ internal sealed class Worker : IDisposable
         _device = device;
         _tree = new BallotTree(device, ballot, payloadLength);
         _attack = attack;
-        _seed = seed;
         _threads = threads;
         _group = new GroupVote(world, group);
         _strays = new StrayMessages(world, group.ToArray(), attack.NeedsHonestGradients);
@@ -97,7 +92,7 @@ internal sealed class Worker : IDisposable
     /// <summary>The step that <see cref="NextStep"/> returned last.</summary>
     public long CurrentStep => _step;
 
-    /// <summary>The loss of this rank's part as it was computed, before any attack.</summary>
+    /// <summary>The loss of this rank's part as it was computed, before any attack but one on the samples.</summary>
     public float HonestLoss { get; private set; }
 
     /// <summary>The exit code that rank 0 has sent with its last word.</summary>
@@ -140,10 +135,11 @@ internal sealed class Worker : IDisposable
     }
 
     /// <summary>3. The gradient of the group's part. A rank whose weights are damaged has nothing to say in this step.</summary>
+    /// <param name="attacker">What this rank knows as an attacker; null where it is honest.</param>
     /// <returns>False where rank 0 has spoken again while this rank waited: for another step, or so that it waits no longer.</returns>
-    public bool ComputeGradient(bool isByzantine)
+    public bool ComputeGradient(AttackContext? attacker)
     {
-        _isByzantine = isByzantine;
+        _attacker = attacker;
         _attackSeconds = 0;
         _sendingVector?.Wait();
         _strays.Drop();
@@ -306,7 +302,7 @@ internal sealed class Worker : IDisposable
         _sendingVector?.Wait();
 
         // Colluders keep their forged payload: the honest gradients have not changed.
-        bool keepsForgery = _isByzantine && _attack.NeedsHonestGradients;
+        bool keepsForgery = _attacker is not null && _attack.NeedsHonestGradients;
         if (!_weightsDamaged && !keepsForgery) Compute(attempt: 1);
         Tell(CastBallot(), HeadFlags.Again);
     }
@@ -323,15 +319,15 @@ internal sealed class Worker : IDisposable
 
     private void Compute(int attempt)
     {
-        _gradients.Compute(_step, _groupNumber, attempt, Weights.View, _payload);
+        _gradients.Compute(_step, _groupNumber, attempt, _attacker is null ? null : _attack as SampleAttack, Weights.View, _payload);
         _isFetched = false;
         float loss = 0;
         _device.Read(_payload.Slice(_payload.Length - 1, 1), new Span<float>(ref loss));
         HonestLoss = loss;
-        if (!_isByzantine || _attack.NeedsHonestGradients) return;
+        if (_attacker is not { } attacker || _attack.NeedsHonestGradients) return;
         EditPayload(message =>
         {
-            _attack.Replace(message.Span[Head.Floats..], new SeededRandom(_seed, AttackKey, (ulong)_step, (ulong)_world.Rank));
+            _attack.Replace(message.Span[Head.Floats..], attacker);
             return 0;
         });
     }
