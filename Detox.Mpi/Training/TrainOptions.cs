@@ -120,7 +120,7 @@ public sealed record TrainOptions
     public int MostCapturedGroups => Byzantine!.Value / ((GroupSize + 1) / 2);
 
     /// <summary>What attackers know of the rules.</summary>
-    internal KnownRule KnownRule() => new(() => AggregationRule.Parse(Across, MostCapturedGroups))
+    internal KnownRule KnownRule() => new(CreateAcross)
     {
         Within = () => AggregationRule.Parse(Within, MostCapturedGroups),
         Buckets = Buckets!.Value,

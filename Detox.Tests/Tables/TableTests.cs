@@ -90,13 +90,6 @@ internal sealed class TableTests
     }
 
     [Test]
-    public void TheReadmesTableOfAttacksIsThisOne()
-    {
-        IEnumerable<string> lines = Readme().SkipWhile(line => !line.StartsWith("| `--attack` |", StringComparison.Ordinal)).Skip(2).TakeWhile(line => line.StartsWith('|'));
-        Assert.That(lines, Is.EqualTo(Attack.Known.Rows.Select(row => $"| `{row.Usage}` | {row.Summary} |")));
-    }
-
-    [Test]
     public void TheReadmeNamesEachSetAndSchedule()
     {
         string text = string.Join('\n', Readme());

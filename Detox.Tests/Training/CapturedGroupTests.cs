@@ -48,7 +48,11 @@ public sealed class CapturedGroupTests
 
     [Test]
     public void OnesWholeShareIsHonestWork()
-        => Assert.That(TrainInProcess.Run(_run with { Attack = "lazy(share=1)" }).Weights, Is.EqualTo(_clean.Weights));
+    {
+        RunFiles run = TrainInProcess.Run(_run with { Attack = "lazy(share=1)" });
+        Assert.That(run.Weights, Is.EqualTo(_clean.Weights));
+        Assert.That(run.Blame, Is.Empty);
+    }
 
     /// <summary>What the rule will join, in the groups' order, with theirs in place of the captured ones; nobody else knows.</summary>
     [TestCase(2, 1)]
