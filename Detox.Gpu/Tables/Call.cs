@@ -62,6 +62,9 @@ public sealed class Call
     /// <inheritdoc cref="Float"/>
     public double Double(string parameter, double above = double.NegativeInfinity, double most = double.PositiveInfinity) => Number(parameter, above, most);
 
+    /// <summary>A finite number; null where this word stands in its place.</summary>
+    public float? FloatOr(string word, string parameter) => Text(parameter) == word ? null : Number(parameter, float.NegativeInfinity, float.PositiveInfinity, $", or {word}");
+
     /// <summary>The same call, read as one of a row that says what it takes.</summary>
     internal Call Of(Call row)
     {
@@ -71,12 +74,12 @@ public sealed class Call
         return new Call(Name, _values, row);
     }
 
-    private T Number<T>(string parameter, T above, T most)
+    private T Number<T>(string parameter, T above, T most, string otherwise = "")
         where T : IFloatingPointIeee754<T>
     {
         string text = Text(parameter) ?? throw Missing(parameter);
         if (T.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out T? value) && T.IsFinite(value) && value > above && value <= most) return value;
-        string expected = "a finite number" + (T.IsFinite(above) ? $" above {above}" : "") + (T.IsFinite(most) ? $", at most {most}" : "");
+        string expected = "a finite number" + (T.IsFinite(above) ? $" above {above}" : "") + (T.IsFinite(most) ? $", at most {most}" : "") + otherwise;
         throw Wrong(parameter, text, expected);
     }
 

@@ -1,5 +1,3 @@
-using Detox.Gpu;
-
 namespace Detox.Mpi.Attacks;
 
 /// <summary>Sends one value in every place.</summary>
@@ -7,5 +5,5 @@ public sealed class ConstantAttack(float value) : Attack
 {
     public override string Name => $"constant(value={value:R})";
 
-    public override void Replace(Span<float> payload, SeededRandom random) => payload.Fill(value);
+    public override void Replace(Span<float> payload, in AttackContext context) => payload.Fill(value);
 }

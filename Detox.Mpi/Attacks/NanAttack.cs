@@ -1,5 +1,3 @@
-using Detox.Gpu;
-
 namespace Detox.Mpi.Attacks;
 
 /// <summary>Sends nothing but NaN.</summary>
@@ -7,5 +5,5 @@ public sealed class NanAttack : Attack
 {
     public override string Name => "nan";
 
-    public override void Replace(Span<float> payload, SeededRandom random) => payload.Fill(float.NaN);
+    public override void Replace(Span<float> payload, in AttackContext context) => payload.Fill(float.NaN);
 }

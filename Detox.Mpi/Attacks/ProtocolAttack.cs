@@ -32,6 +32,8 @@ public abstract class ProtocolAttack : Attack
         return new ByzantineCommunicator(world, new Tamperer(this, world, placement, seed));
     }
 
+    private protected sealed override string? NoVector => "it changes messages, and has no vector to show";
+
     /// <summary>Whether other ranks attack in every step.</summary>
     private protected bool Moves { get; private set; }
 

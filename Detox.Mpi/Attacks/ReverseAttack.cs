@@ -1,5 +1,3 @@
-using Detox.Gpu;
-
 namespace Detox.Mpi.Attacks;
 
 /// <summary>Sends -scale * g for the gradient g: uphill, and far.</summary>
@@ -7,7 +5,7 @@ public sealed class ReverseAttack(float scale) : Attack
 {
     public override string Name => $"reverse(scale={scale:R})";
 
-    public override void Replace(Span<float> payload, SeededRandom random)
+    public override void Replace(Span<float> payload, in AttackContext context)
     {
         foreach (ref float value in payload) value *= -scale;
     }

@@ -46,6 +46,7 @@ internal static class DetoxCommand
         TrainCommand.AddTo(train, launcher);
         root.Add(train);
         root.Add(AggregateCommand.Create());
+        root.Add(AttackCommand.Create());
         root.Add(BenchCommand.Create());
         root.Add(DoctorCommand.Create(launcher));
         return root;

@@ -1,6 +1,7 @@
 using Detox.Gpu;
 using Detox.Gpu.Devices;
 using Detox.Gpu.Networks;
+using Detox.Mpi.Attacks;
 using Detox.Mpi.Training;
 
 namespace Detox.Mpi.Commands;
@@ -31,10 +32,10 @@ internal sealed class GradientCase : IGradientSource, IDisposable
 
     public DeviceBuffer Payload { get; }
 
-    public void Run() => Compute(0, 0, 0, _state.All, Payload.All);
+    public void Run() => Compute(0, 0, 0, attack: null, _state.All, Payload.All);
 
     /// <summary>The same samples in every step.</summary>
-    public void Compute(long step, int group, int attempt, View weights, View payload) => Network.Gradient(weights, _images, _labels, payload);
+    public void Compute(long step, int group, int attempt, SampleAttack? attack, View weights, View payload) => Network.Gradient(weights, _images, _labels, payload);
 
     public void Dispose()
     {

@@ -23,7 +23,7 @@ internal sealed class WorkerCase : IDisposable
     public void Vote()
     {
         _weights.Send();
-        _payload.Compute(_gradient, 0, 0, 0, _weights.View);
+        _payload.Compute(_gradient, 0, 0, 0, attack: null, _weights.View);
         _payload.CastBallot();
     }
 

@@ -50,6 +50,15 @@ public sealed class GroupTable
     /// <summary>The group's ranks, ascending.</summary>
     public ReadOnlySpan<int> Members(int group) => _members.AsSpan(group * GroupSize, GroupSize);
 
+    /// <summary>Whether the marked ranks are enough to win the group's vote.</summary>
+    public bool HasMajority(int group, ReadOnlySpan<bool> marks)
+    {
+        int marked = 0;
+        foreach (int rank in Members(group))
+            if (marks[rank]) marked++;
+        return marked >= Majority;
+    }
+
     internal static void CheckForm(int ranks, int groupSize)
     {
         if (groupSize < 1 || groupSize % 2 == 0)

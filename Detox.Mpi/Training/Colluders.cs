@@ -9,20 +9,23 @@ namespace Detox.Mpi.Training;
 /// <summary>How attackers come to know the honest gradients: the experiment tells them, at its own cost.</summary>
 /// <remarks>The lowest honest rank of each group sends its payload to the lowest attacker, which makes the forged one and
 /// sends it to the others. All ranks know the placement, since it is seeded. A group without an honest rank adds
-/// nothing. No part of Detox does this; its time is told apart. No honest rank waits for an attacker, and attackers wait for
+/// nothing, and where too few are known the attackers are honest. No part of Detox does this; its time is told apart. No honest rank waits for an attacker, and attackers wait for
 /// what does not come only as long as <paramref name="patience"/> says.</remarks>
 internal sealed class Colluders(Communicator world, GroupTable groups, Attack attack, TimeSpan patience)
 {
     private readonly List<(Request Request, float[] Copy)> _sends = [];
     private readonly Stack<float[]> _copies = [];
-    private readonly List<float[]> _honest = [];
+    private readonly float[][] _honest = new float[groups.GroupCount][];
+    private readonly List<int> _joined = [];
     private float[] _told = [];
 
     /// <summary>Afterwards an attacker's payload is the forged one. Every rank calls this in every step that it computes.</summary>
+    /// <param name="context">This rank's.</param>
     /// <param name="message">The payload behind the head of a message.</param>
     /// <returns>The seconds that making and telling the forged payload took, on the rank that made it.</returns>
-    public float Conspire(long step, ReadOnlySpan<bool> isByzantine, Memory<float> message)
+    public float Conspire(in AttackContext context, ReadOnlySpan<bool> isByzantine, Memory<float> message)
     {
+        long step = context.Step;
         int head = isByzantine.IndexOf(true);
         if (head < 0) return 0;
 
@@ -31,20 +34,26 @@ internal sealed class Colluders(Communicator world, GroupTable groups, Attack at
             if (request.Test()) _copies.Push(copy);
         _sends.RemoveAll(send => send.Request.Test());
         int sources = 0;
+        _joined.Clear();
         for (int group = 0; group < groups.GroupCount; group++)
         {
+            bool isCaptured = groups.HasMajority(group, isByzantine);
+            if (isCaptured) _joined.Add(HonestPayloads.Forged);
             int source = LowestHonest(group, isByzantine);
             if (source < 0) continue;
             if (world.Rank == source) Send(step, MessageKind.Honest, message, head, Tag.Honest);
             if (world.Rank != head) continue;
-            if (_honest.Count == sources) _honest.Add(GC.AllocateUninitializedArray<float>(message.Length, pinned: true));
-            if (Receive(step, MessageKind.Honest, _honest[sources], source, Tag.Honest)) sources++;
+            _honest[sources] ??= GC.AllocateUninitializedArray<float>(message.Length, pinned: true);
+            if (!Receive(step, MessageKind.Honest, _honest[sources], source, Tag.Honest)) continue;
+            if (!isCaptured) _joined.Add(sources);
+            sources++;
         }
 
         if (world.Rank == head)
         {
             long start = Stopwatch.GetTimestamp();
-            if (sources > 0) attack.Collude(new HonestPayloads(_honest, sources), message.Span[Head.Floats..]);
+            HonestPayloads honest = new(_honest, sources, Head.Floats, _joined);
+            if (attack.Problem(honest, context) is null) attack.Collude(honest, context, message.Span[Head.Floats..]);
             for (int rank = head + 1; rank < world.Size; rank++)
                 if (isByzantine[rank]) Send(step, MessageKind.Forged, message, rank, Tag.Forged);
             return (float)Stopwatch.GetElapsedTime(start).TotalSeconds;

@@ -1,6 +1,7 @@
 using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
 using Detox.Gpu.Networks;
+using Detox.Mpi.Attacks;
 
 namespace Detox.Mpi.Training;
 
@@ -9,16 +10,22 @@ internal interface IGradientSource
 {
     /// <summary>Writes the payload of a group's part of a step.</summary>
     /// <param name="attempt">0, or 1 when a void group computes once more.</param>
-    void Compute(long step, int group, int attempt, View weights, View payload);
+    /// <param name="attack">Spoils the samples; null for an honest rank.</param>
+    void Compute(long step, int group, int attempt, SampleAttack? attack, View weights, View payload);
 }
 
 /// <summary>A network of one's own, and the samples it is fed.</summary>
 internal sealed class NetworkGradient(Network network, PartFeed samples) : IGradientSource
 {
-    public void Compute(long step, int group, int attempt, View weights, View payload)
+    private readonly int[] _labels = new int[network.Batch];
+
+    public void Compute(long step, int group, int attempt, SampleAttack? attack, View weights, View payload)
     {
+        // The part itself stays as it is: it may be computed once more, by an honest rank.
         PartSamples part = samples.Take(step, group);
-        network.Gradient(weights, part.Images, part.Labels, payload);
+        part.Labels.CopyTo(_labels);
+        int count = attack?.Spoil(_labels, network.Classes) ?? _labels.Length;
+        network.Gradient(weights, part.Images.AsSpan(0, count * network.InputLength), _labels.AsSpan(0, count), payload);
     }
 }
 
@@ -29,11 +36,11 @@ internal sealed class DeviceGradient(IGradientSource network, Device device, Net
     private readonly DeviceBuffer _payload = device.Allocate(layout.PayloadLength);
     private readonly Memory<float> _here = device.AllocateHost(layout.PayloadLength);
 
-    public void Compute(long step, int group, int attempt, View weights, View payload)
+    public void Compute(long step, int group, int attempt, SampleAttack? attack, View weights, View payload)
     {
         CpuDevice.Floats(weights).CopyTo(_weights.Values);
         _weights.Send();
-        network.Compute(step, group, attempt, _weights.View, _payload.All);
+        network.Compute(step, group, attempt, attack, _weights.View, _payload.All);
         device.Read(_payload.All, _here.Span);
         _here.Span.CopyTo(CpuDevice.Floats(payload));
     }
@@ -45,7 +52,7 @@ internal sealed class DeviceGradient(IGradientSource network, Device device, Net
     }
 }
 
-/// <summary>The gradients of an in-process run: the honest replicas of a part are the same bits, so one computes for all.</summary>
+/// <summary>The gradients of an in-process run: the honest replicas of a part are the same bits, so one computes for all; and so are those of spoiled samples.</summary>
 /// <remarks>As many parts are computed at a time as there are networks; each rank receives a copy of its own.</remarks>
 internal sealed class SharedGradients
 {
@@ -53,6 +60,7 @@ internal sealed class SharedGradients
     private readonly SemaphoreSlim _free;
     private readonly Device _copier;
     private readonly Part[] _parts;
+    private readonly Part[] _spoiled;
 
     /// <param name="copier">A device that holds the shared payloads and copies them to the ranks'.</param>
     public SharedGradients(IReadOnlyList<IGradientSource> networks, int groups, int payloadLength, Device copier)
@@ -60,36 +68,37 @@ internal sealed class SharedGradients
         _idle = new Stack<IGradientSource>(networks);
         _free = new SemaphoreSlim(networks.Count);
         _copier = copier;
-        _parts = Enumerable.Range(0, groups).Select(_ => new Part(copier.Allocate(payloadLength).All)).ToArray();
+        _parts = [.. Enumerable.Range(0, groups).Select(_ => new Part(payloadLength))];
+        _spoiled = [.. Enumerable.Range(0, groups).Select(_ => new Part(payloadLength))];
     }
 
     /// <summary>One rank's view of the shared gradients.</summary>
     public IGradientSource ForRank() => new Replica(this);
 
-    private void Compute(long step, int group, int attempt, View weights, View payload)
+    private void Compute(long step, int group, int attempt, SampleAttack? attack, View weights, View payload)
     {
-        Part part = _parts[group];
+        Part part = (attack is null ? _parts : _spoiled)[group];
         lock (part)
         {
             if (part.Step != step || part.Attempt != attempt)
             {
-                ComputeOnce(step, group, attempt, weights, part.Payload);
+                ComputeOnce(step, group, attempt, attack, weights, part.PayloadOn(_copier));
                 part.Step = step;
                 part.Attempt = attempt;
             }
 
-            _copier.Copy(part.Payload, payload);
+            _copier.Copy(part.PayloadOn(_copier), payload);
         }
     }
 
-    private void ComputeOnce(long step, int group, int attempt, View weights, View payload)
+    private void ComputeOnce(long step, int group, int attempt, SampleAttack? attack, View weights, View payload)
     {
         _free.Wait();
         IGradientSource network;
         lock (_idle) network = _idle.Pop();
         try
         {
-            network.Compute(step, group, attempt, weights, payload);
+            network.Compute(step, group, attempt, attack, weights, payload);
         }
         finally
         {
@@ -98,18 +107,21 @@ internal sealed class SharedGradients
         }
     }
 
-    private sealed class Part(View payload)
+    private sealed class Part(int payloadLength)
     {
-        public View Payload { get; } = payload;
+        private DeviceBuffer? _payload;
 
         public long Step { get; set; } = -1;
 
         public int Attempt { get; set; }
+
+        /// <summary>Allocated when it is first asked for: most runs spoil no samples.</summary>
+        public View PayloadOn(Device device) => (_payload ??= device.Allocate(payloadLength)).All;
     }
 
     private sealed class Replica(SharedGradients shared) : IGradientSource
     {
-        public void Compute(long step, int group, int attempt, View weights, View payload)
-            => shared.Compute(step, group, attempt, weights, payload);
+        public void Compute(long step, int group, int attempt, SampleAttack? attack, View weights, View payload)
+            => shared.Compute(step, group, attempt, attack, weights, payload);
     }
 }

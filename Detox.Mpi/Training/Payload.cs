@@ -1,5 +1,6 @@
 using Detox.Gpu.Devices;
 using Detox.Gpu.Digests;
+using Detox.Mpi.Attacks;
 
 namespace Detox.Mpi.Training;
 
@@ -42,9 +43,10 @@ internal sealed class Payload : IDisposable
     /// <summary>The leaves of the last ballot.</summary>
     public ReadOnlySpan<byte> Leaves => _tree.LeavesOf(0);
 
-    public void Compute(IGradientSource gradients, long step, int group, int attempt, View weights)
+    /// <param name="attack">On the samples; null where there is none.</param>
+    public void Compute(IGradientSource gradients, long step, int group, int attempt, SampleAttack? attack, View weights)
     {
-        gradients.Compute(step, group, attempt, weights, View);
+        gradients.Compute(step, group, attempt, attack, weights, View);
         _isFetched = false;
         _device.BeginRead(View.Slice(View.Length - 1, 1), _loss.Span);
     }

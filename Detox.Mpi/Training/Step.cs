@@ -8,12 +8,14 @@ namespace Detox.Mpi.Training;
 /// <summary>One step, as every rank runs it. Rank 0 is a worker like the others, and has the server besides.</summary>
 /// <remarks>The numbers are those of the step in docs/design.md. Source: Rajput et al. 2019, "DETOX: A
 /// Redundancy-based Framework for Faster and More Robust Gradient Aggregation", algorithm 1.</remarks>
+/// <param name="attacker">What this rank knows where it attacks, whatever the step.</param>
 internal sealed class Step(
     Communicator world,
+    GroupTable groups,
     Worker worker,
     Server? server,
-    Placement placement,
-    Attack attack,
+    Experiment experiment,
+    AttackContext attacker,
     Colluders colluders,
     StepRecord record,
     int steps)
@@ -25,13 +27,14 @@ internal sealed class Step(
     {
         record.Clear(step);
         PhaseClock clock = new(record);
-        placement.Byzantine(step, _isByzantine);
+        experiment.Placement.Byzantine(step, _isByzantine);
+        AttackContext context = attacker with { Step = step, HasMajority = groups.HasMajority(groups.GroupOf(world.Rank), _isByzantine) };
 
         // 1 to 3: the same weights and the same samples give a group's ranks the same gradient.
-        if (worker.CurrentStep == step && worker.ComputeGradient(_isByzantine[world.Rank] && !attack.IsNone))
+        if (worker.CurrentStep == step && worker.ComputeGradient(_isByzantine[world.Rank] && !experiment.Attack.IsNone ? context : null))
         {
             // 4: a Byzantine rank lets its attack replace what it will send; knowing the honest gradients costs extra.
-            if (attack.NeedsHonestGradients) worker.EditPayload(message => colluders.Conspire(step, _isByzantine, message));
+            if (experiment.Attack.NeedsHonestGradients) worker.EditPayload(message => colluders.Conspire(context, _isByzantine, message));
 
             // 5: the ballot, hinted at to the group and told to rank 0; who completes a majority sends its vector.
             worker.Vote();

@@ -119,6 +119,13 @@ public sealed record TrainOptions
     /// <summary>f: the most groups that q ranks can win, (r+1)/2 ranks each. What the rules are told.</summary>
     public int MostCapturedGroups => Byzantine!.Value / ((GroupSize + 1) / 2);
 
+    /// <summary>What attackers know of the rules.</summary>
+    internal KnownRule KnownRule() => new(CreateAcross)
+    {
+        Within = () => AggregationRule.Parse(Within, MostCapturedGroups),
+        Buckets = Buckets!.Value,
+    };
+
     /// <summary>The options as a person types them.</summary>
     public override string ToString() => string.Join(' ', TrainOption.All.Select(option => $"--{option.Name} {option.Text(this)}"));
 
@@ -166,7 +173,7 @@ public sealed record TrainOptions
         if (DeviceChoice.Problem(Device) is { } wrongDevice) problems.Add(wrongDevice);
         Require(Network.Known.Names.Contains(Model), $"--model: {Network.Known.NoSuch(Model)}");
         Parse("--schedule", () => LearningRateSchedule.Create(this));
-        Parse("--attack", () => Attacks.Attack.Parse(Attack));
+        Attack? attack = Parse("--attack", () => Attacks.Attack.Parse(Attack));
         Require(Out.Length > 0, "--out: a folder's name.");
         Require(
             Name!.Length > 0 && Name.IndexOfAny(Path.GetInvalidFileNameChars()) < 0 && Name is not ("." or ".."),
@@ -176,6 +183,7 @@ public sealed record TrainOptions
         Require(
             Buckets >= 1 && Buckets <= GroupCount,
             $"--buckets {Buckets}: {p} ranks in groups of {r} send {GroupCount} winners; between 1 and {GroupCount} buckets.");
+        Require(attack!.HonestNeeded <= GroupCount, $"--attack {Attack}: it takes at least {attack.HonestNeeded} honest gradients, and there are {GroupCount} groups.");
         Parse("--placement", () => Groups.Placement.Create(Placement, GroupTable.Create(p, r, Seed), q, Seed));
         AggregationRule? within = Parse("--within", () => AggregationRule.Parse(Within, MostCapturedGroups));
         AggregationRule? across = Parse("--across", CreateAcross);

@@ -21,8 +21,7 @@ internal sealed class TrainRun : IDisposable
     private readonly GroupTable _groups;
     private readonly DataSplit _data;
     private readonly Device _device;
-    private readonly Attack _attack;
-    private readonly Placement _placement;
+    private readonly Experiment _experiment;
     private readonly IGradientSource _gradients;
     private readonly Network _layout;
     private readonly ModelWeights _weights;
@@ -43,7 +42,7 @@ internal sealed class TrainRun : IDisposable
         ulong seed = options.Seed;
         _groups = GroupTable.Create(options.Ranks!.Value, options.GroupSize, seed);
         _data = shared?.Data ?? DataSource.Open(options.Data, seed);
-        (_attack, _placement) = experiment ?? Experiment.Of(options, _groups);
+        _experiment = experiment ?? Experiment.Of(options, _groups);
 
         // In one process the shared gradients are computed where --device says, and the ranks only vote on them.
         int localRank = world.Nodes.Take(world.Rank).Count(node => node == world.Nodes[world.Rank]);
@@ -54,7 +53,7 @@ internal sealed class TrainRun : IDisposable
         _weights = Own(new ModelWeights(_device, _layout.StateLength));
 
         // What a rank's worker sends passes through its attack; what rank 0 sends as the server does not.
-        _own = _attack is ProtocolAttack protocol ? protocol.Decorate(world, _placement, seed, _layout.PayloadLength) : world;
+        _own = _experiment.Attack is ProtocolAttack protocol ? protocol.Decorate(world, _experiment.Placement, seed, _layout.PayloadLength) : world;
     }
 
     /// <summary>Sets up and trains; the exit code is every rank's.</summary>
@@ -112,7 +111,7 @@ internal sealed class TrainRun : IDisposable
             ? [.. Enumerable.Range(0, _world.Size).Where(rank => rank != _world.Rank && _world.Nodes[rank] == _world.Nodes[_world.Rank])] : [];
         WeightsTaker taker = new(_own, _weights, slots, _device, readers);
         _worker = Own(new Worker(
-            _own, _groups.Members(group), group, _device, _gradients, _weights, taker, _layout.PayloadLength, _options.Ballot, _attack, seed,
+            _own, _groups.Members(group), group, _device, _gradients, _weights, taker, _layout.PayloadLength, _options.Ballot, _experiment.Attack,
             _options.Threads!.Value)
         {
             HoldsBack = _world.Rank != 0,
@@ -130,7 +129,9 @@ internal sealed class TrainRun : IDisposable
         }
 
         TimeSpan patience = new StepPatience(_options.Patience).Whole;
-        _step = new Step(_world, _worker, _server, _placement, _attack, new Colluders(_world, _groups, _attack, patience), _record, _options.Steps);
+        AttackContext attacker = new(seed, Step: 0, _world.Rank) { GradientLength = _layout.ParameterCount, Rule = _options.KnownRule() };
+        Colluders colluders = new(_world, _groups, _experiment.Attack, patience);
+        _step = new Step(_world, _groups, _worker, _server, _experiment, attacker, colluders, _record, _options.Steps);
         return _server is null ? null : RunReport.Open(_options, _data, _shared?.DeviceName ?? _device.Name, _world, _judge!, _start!, isLaunched: _shared is null);
     }
 

@@ -12,8 +12,6 @@ namespace Detox.Mpi.Training;
 /// <remarks>Rank 0 has a worker like the others', to which it speaks by messages like to the others.</remarks>
 internal sealed class Worker : IDisposable
 {
-    private const ulong AttackKey = 0xA77AC4;
-
     /// <summary>Rank 0 may evaluate, or write, for a long time; one that says nothing for longer is gone.</summary>
     private static readonly TimeSpan _longestSilence = TimeSpan.FromHours(1);
 
@@ -24,7 +22,6 @@ internal sealed class Worker : IDisposable
     private readonly WeightsTaker _taker;
     private readonly StrayMessages _strays;
     private readonly Attack _attack;
-    private readonly ulong _seed;
     private readonly int _groupNumber;
     private readonly int _threads;
     private readonly Instruction[] _instruction = new Instruction[1];
@@ -38,7 +35,7 @@ internal sealed class Worker : IDisposable
     private Request? _sendingAnswer;
     private long _step = -1;
     private long _voted = -1;
-    private bool _isByzantine;
+    private AttackContext? _attacker;
     private bool _weightsDamaged;
     private bool _hasTurn;
     private TimeSpan _hold;
@@ -57,7 +54,6 @@ internal sealed class Worker : IDisposable
         int payloadLength,
         BallotKind ballot,
         Attack attack,
-        ulong seed,
         int threads)
     {
         _world = world;
@@ -67,7 +63,6 @@ internal sealed class Worker : IDisposable
         _taker = taker;
         _payload = new Payload(device, ballot, payloadLength);
         _attack = attack;
-        _seed = seed;
         _threads = threads;
         _group = new GroupVote(world, group);
         _strays = new StrayMessages(world, group.ToArray(), attack.NeedsHonestGradients);
@@ -86,7 +81,7 @@ internal sealed class Worker : IDisposable
     /// <summary>The step that <see cref="NextStep"/> returned last.</summary>
     public long CurrentStep => _step;
 
-    /// <summary>The loss of this rank's part as it was computed, before any attack; from <see cref="Vote"/> on.</summary>
+    /// <summary>The loss of this rank's part as it was computed, before any attack but one on the samples; from <see cref="Vote"/> on.</summary>
     public float HonestLoss => _payload.HonestLoss;
 
     /// <summary>The exit code that rank 0 has sent with its last word.</summary>
@@ -129,10 +124,11 @@ internal sealed class Worker : IDisposable
     }
 
     /// <summary>3. The gradient of the group's part. A rank whose weights are damaged has nothing to say in this step.</summary>
+    /// <param name="attacker">What this rank knows as an attacker; null where it is honest.</param>
     /// <returns>False where rank 0 has spoken again while this rank waited: for another step, or so that it waits no longer.</returns>
-    public bool ComputeGradient(bool isByzantine)
+    public bool ComputeGradient(AttackContext? attacker)
     {
-        _isByzantine = isByzantine;
+        _attacker = attacker;
         _attackSeconds = 0;
         _sendingVector?.Wait();
         _strays.Drop();
@@ -295,7 +291,7 @@ internal sealed class Worker : IDisposable
         _sendingVector?.Wait();
 
         // Colluders keep their forged payload: the honest gradients have not changed.
-        bool keepsForgery = _isByzantine && _attack.NeedsHonestGradients;
+        bool keepsForgery = _attacker is not null && _attack.NeedsHonestGradients;
         if (!_weightsDamaged && !keepsForgery) Compute(attempt: 1);
         Tell(CastBallot(), HeadFlags.Again);
     }
@@ -312,11 +308,11 @@ internal sealed class Worker : IDisposable
 
     private void Compute(int attempt)
     {
-        _payload.Compute(_gradients, _step, _groupNumber, attempt, Weights.View);
-        if (!_isByzantine || _attack.NeedsHonestGradients) return;
+        _payload.Compute(_gradients, _step, _groupNumber, attempt, _attacker is null ? null : _attack as SampleAttack, Weights.View);
+        if (_attacker is not { } attacker || _attack.NeedsHonestGradients) return;
         EditPayload(message =>
         {
-            _attack.Replace(message.Span[Head.Floats..], new SeededRandom(_seed, AttackKey, (ulong)_step, (ulong)_world.Rank));
+            _attack.Replace(message.Span[Head.Floats..], attacker);
             return 0;
         });
     }

@@ -29,6 +29,22 @@ internal sealed class GroupTableTests
         Assert.That(seen, Is.EquivalentTo(Enumerable.Range(0, ranks)));
     }
 
+    [TestCase(1, new[] { 1 })]
+    [TestCase(3, new[] { 2, 3 })]
+    [TestCase(5, new[] { 3, 4, 5 })]
+    public void AMajorityIsMoreThanHalfOfTheGroupsOwnRanks(int groupSize, int[] wins)
+    {
+        var table = GroupTable.Create(3 * groupSize, groupSize, 1);
+        for (int marked = 0; marked <= groupSize; marked++)
+        {
+            // All ranks of another group are marked, and so many of this one.
+            var marks = new bool[table.Ranks];
+            foreach (int rank in table.Members(0)) marks[rank] = true;
+            foreach (int rank in table.Members(1)[..marked]) marks[rank] = true;
+            Assert.That((table.HasMajority(0, marks), table.HasMajority(1, marks), table.HasMajority(2, marks)), Is.EqualTo((true, wins.Contains(marked), false)));
+        }
+    }
+
     [Test]
     public void SeedDecides()
     {

@@ -12,6 +12,7 @@ internal sealed class CallTests
             new("box(side=2,tilt=-0.5,share=0.25,count=N)", "",
                 call => FormattableString.Invariant($"{call.Int("side", 1)} {call.Float("tilt")} {call.Double("share", above: 0, most: 1)} {call.Int("count", 0, 7)}")),
             new("ring(holes=N)", "", call => $"{call.Int("holes", 1)}"),
+            new("way(length=2)", "", call => $"{call.FloatOr("max", "length")?.ToString() ?? "the longest"}"),
             new("wrong", "", call => $"{call.Int("side", 1)}"),
         ]);
 
@@ -20,9 +21,12 @@ internal sealed class CallTests
     [TestCase("box", "2 -0.5 0.25 7")]
     [TestCase("box( share = 1 ,side=3,count=0, tilt = 1e3 )", "3 1000 1 0")]
     [TestCase("ring(holes=4)", "4")]
+    [TestCase("way", "2")]
+    [TestCase("way(length=1.5)", "1.5")]
+    [TestCase("way(length=max)", "the longest")]
     public void WhatIsGivenTakesTheDefaultsPlace(string text, string expected) => Assert.That(Make(text), Is.EqualTo(expected));
 
-    [TestCase("", "there is no shape ''; there are dot, box, ring, wrong.")]
+    [TestCase("", "there is no shape ''; there are dot, box, ring, way, wrong.")]
     [TestCase("Box", "there is no shape 'Box'; there are")]
     [TestCase("box(side=1", "'box(side=1' has no closing bracket at its end; write box(parameter=value,...).")]
     [TestCase("box(side=1)x", "has no closing bracket at its end")]
@@ -45,6 +49,7 @@ internal sealed class CallTests
     [TestCase("box(tilt=nan)", "'nan' is no tilt of box")]
     [TestCase("box(tilt=-Infinity)", "'-Infinity' is no tilt of box")]
     [TestCase("box(tilt=1e39)", "'1e39' is no tilt of box")]
+    [TestCase("way(length=most)", "'most' is no length of way: expected a finite number, or max.")]
     [TestCase("box(share=0)", "'0' is no share of box: expected a finite number above 0, at most 1.")]
     [TestCase("box(share=1.01)", "'1.01' is no share of box")]
     public void WhatIsWrongIsNamed(string text, string message)

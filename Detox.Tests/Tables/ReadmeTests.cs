@@ -1,5 +1,6 @@
 using Detox.Gpu.Aggregation;
 using Detox.Gpu.Tables;
+using Detox.Mpi.Attacks;
 using NUnit.Framework;
 
 namespace Detox.Tests.Tables;
@@ -7,7 +8,7 @@ namespace Detox.Tests.Tables;
 /// <summary>The README's lists say what the tables say.</summary>
 public sealed class ReadmeTests
 {
-    private static readonly (string Name, Table Table)[] _lists = [("rules", AggregationRule.Known), ("pre-rules", PreRule.Known)];
+    private static readonly (string Name, Table Table)[] _lists = [("rules", AggregationRule.Known), ("pre-rules", PreRule.Known), ("attacks", Attack.Known)];
 
     [Test]
     public void ListsAreThoseOfTheTables([ValueSource(nameof(_lists))] (string Name, Table Table) list)

@@ -16,9 +16,25 @@ internal static class AttackFaults
         ["none"] = [],
         ["reverse"] = ["dissent"],
         ["constant"] = ["dissent"],
-        ["alie"] = ["dissent"],
+        ["gaussian"] = ["dissent"],
         ["bit-flip"] = ["dissent"],
         ["nan"] = ["dissent"],
+        ["inf"] = ["dissent"],
+        ["stuck"] = ["dissent"],
+        ["label-flip"] = ["dissent"],
+        ["lazy"] = ["dissent"],
+
+        // Outvoted it is honest.
+        ["capture"] = [],
+        ["sign-flip"] = ["dissent"],
+        ["ipm"] = ["dissent"],
+        ["opt-ipm"] = ["dissent"],
+        ["alie"] = ["dissent"],
+        ["opt-alie"] = ["dissent"],
+        ["mimic"] = ["dissent"],
+        ["min-max"] = ["dissent"],
+        ["min-sum"] = ["dissent"],
+        ["fang"] = ["dissent"],
         ["silent"] = ["vector-mismatch"],
         ["equivocate"] = ["dissent", "false-leaves"],
         ["mute"] = ["no-answer"],
@@ -45,13 +61,16 @@ internal static class AttackFaults
     public static bool NamesAll(string attack) => Of(attack).Length > 0 && attack is not "silent";
 
     /// <summary>In how many steps a rank is named that is Byzantine in every step, where a step waits for all ranks.</summary>
-    public static int Times(string attack, int steps) => attack switch
+    public static int Times(string attack, TrainOptions options, int rank) => attack switch
     {
         "stop" or "die" => 1,
 
         // The first step has none before it.
-        "stale" => steps - 1,
-        _ => steps,
+        "stale" or "stuck" => options.Steps - 1,
+
+        // Of its own group the repeated gradient is the right one.
+        "mimic" when Groups(options).GroupOf(rank) == 0 => 0,
+        _ => options.Steps,
     };
 
     /// <summary>Every blame is of a Byzantine rank, for a fault of its attack.</summary>
@@ -80,7 +99,7 @@ internal static class AttackFaults
 
             // Time decides in which step rank 0 comes to see what came too much.
             if (byzantine[rank] && attack == "flood") Assert.That(named, Is.GreaterThanOrEqualTo(options.Steps / 2), $"rank {rank}");
-            else if (byzantine[rank] && NamesAll(attack)) Assert.That(named, Is.EqualTo(Times(attack, options.Steps)), $"rank {rank}");
+            else if (byzantine[rank] && NamesAll(attack)) Assert.That(named, Is.EqualTo(Times(attack, options, rank)), $"rank {rank}");
         }
     }
 
@@ -91,9 +110,10 @@ internal static class AttackFaults
 
     public static bool[] Byzantine(TrainOptions options, long step)
     {
-        GroupTable groups = GroupTable.Create(options.Ranks!.Value, options.GroupSize, options.Seed);
         bool[] byzantine = new bool[options.Ranks!.Value];
-        Placement.Create(options.Placement, groups, options.Byzantine!.Value, options.Seed).Byzantine(step, byzantine);
+        Experiment.Of(options, Groups(options)).Placement.Byzantine(step, byzantine);
         return byzantine;
     }
+
+    private static GroupTable Groups(TrainOptions options) => GroupTable.Create(options.Ranks!.Value, options.GroupSize, options.Seed);
 }

@@ -64,8 +64,8 @@ public sealed class DeviceWorkTests
         float[] values = new float[source.Network.StateLength];
         source.Network.Initialise(2, values);
         using DeviceBuffer weights = host.Upload(values), payload = host.Allocate(source.Network.PayloadLength), expected = host.Allocate(source.Network.PayloadLength);
-        onHost.Compute(0, 0, 0, weights.All, expected.All);
-        Assert.That(Work(() => gradient.Compute(0, 0, 0, weights.All, payload.All)).Waits, Is.EqualTo(1));
+        onHost.Compute(0, 0, 0, attack: null, weights.All, expected.All);
+        Assert.That(Work(() => gradient.Compute(0, 0, 0, attack: null, weights.All, payload.All)).Waits, Is.EqualTo(1));
         Comparisons.BitEqual(host.Download(expected), host.Download(payload), "the payload");
     }
 

@@ -1,5 +1,6 @@
 using Detox.Gpu;
 using Detox.Mpi;
+using Detox.Mpi.Attacks;
 using Detox.Mpi.Groups;
 using Detox.Mpi.Training;
 using NUnit.Framework;
@@ -10,14 +11,24 @@ namespace Detox.Tests.Training;
 public sealed class MaskingTests
 {
     private const int MaskedByzantine = 3;
-    private static readonly string[] _attacks = ["reverse", "constant", "alie", "alie(z=3)", "bit-flip", "nan", "equivocate"];
+
+    /// <summary>The attacks that dissent in every step.</summary>
+    private static readonly string[] _attacks =
+    [
+        .. Attack.Known.Names.Where(name => !AttackFaults.IsOnProtocol(name) && name is not ("none" or "capture" or "mimic" or "stuck")),
+        "alie(z=3)",
+        "alie(z=max)",
+        "equivocate",
+    ];
+
+    private static readonly string[] _masked = [.. _attacks, "mimic(row=1)", "stuck"];
     private static readonly ulong _seed = SeedWithoutCapture();
     private RunFiles _clean = null!;
 
     [OneTimeSetUp]
     public void TrainWithoutAttack() => _clean = TrainInProcess.Run(TrainInProcess.Small with { Seed = _seed });
 
-    [TestCaseSource(nameof(_attacks))]
+    [TestCaseSource(nameof(_masked))]
     public void OneWrongRankInEveryGroupChangesNoBit(string attack)
     {
         RunFiles run = TrainInProcess.Run(Attacked(attack));

@@ -16,6 +16,8 @@ public sealed class SameBitsTests
         ("lenet", $"--model lenet --batch 4 --steps 3 --evaluate-every 2 {Attacked}"),
         ("mlp", $"--model mlp --batch 5 --steps 3 --evaluate-every 0 --buckets 2 {Attacked}"),
         ("alie", "--model softmax --batch 5 --steps 4 --evaluate-every 0 --attack alie --byzantine 3 --across multi-krum(f=0)"),
+        ("search", "--model softmax --batch 5 --steps 4 --evaluate-every 0 --attack opt-alie --byzantine 3 --across multi-krum(f=0)"),
+        ("samples", "--model softmax --batch 5 --steps 4 --evaluate-every 0 --attack label-flip --byzantine 4 --across mean"),
         ("void", "--model softmax --batch 5 --steps 4 --evaluate-every 0 --attack nan --byzantine 4 --on-void recompute --ballot xxh128"),
         ("silent", "--model softmax --batch 5 --steps 4 --evaluate-every 0 --attack silent --byzantine 4"),
         ("equivocate", "--model softmax --batch 5 --steps 6 --evaluate-every 0 --attack equivocate --byzantine 5"),

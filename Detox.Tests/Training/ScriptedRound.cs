@@ -37,7 +37,7 @@ internal sealed class ScriptedRound : IDisposable
         WeightsTaker taker = new(world, _weights, _weightsSlots, device, []);
         int own = Groups.GroupOf(0);
         _worker = new Worker(
-            world, Groups.Members(own), own, device, new NoGradients(), _weights, taker, Floats, BallotKind.Sha256, Attack.Parse("none"), seed: 1, threads: 1);
+            world, Groups.Members(own), own, device, new NoGradients(), _weights, taker, Floats, BallotKind.Sha256, Attack.Parse("none"), threads: 1);
         _slots = new VectorSlots(device, SlotCount, Floats);
         StepPatience patience = new(options.Patience);
         patience.Add(0.01);
@@ -179,7 +179,7 @@ internal sealed class ScriptedRound : IDisposable
 
     private sealed class NoGradients : IGradientSource
     {
-        public void Compute(long step, int group, int attempt, View weights, View payload) => throw new NotSupportedException("Rank 0's worker computes nothing here.");
+        public void Compute(long step, int group, int attempt, SampleAttack? attack, View weights, View payload) => throw new NotSupportedException("Rank 0's worker computes nothing here.");
     }
 }
 

@@ -80,7 +80,7 @@ public sealed partial class WorkerTests
             World = world;
             _meeting = meeting;
             WeightsTaker taker = new(world, weights, slots, device, []);
-            Worker = new Worker(world, [0, 1, 2], 5, device, this, weights, taker, Floats, BallotKind.Sha256, Attack.Parse(attack), seed: 1, threads: 1)
+            Worker = new Worker(world, [0, 1, 2], 5, device, this, weights, taker, Floats, BallotKind.Sha256, Attack.Parse(attack), threads: 1)
             {
                 HoldsBack = holdsBack,
             };
@@ -100,12 +100,12 @@ public sealed partial class WorkerTests
         public long? VoteInNextStep(bool isByzantine = false)
         {
             long? step = Worker.NextStep();
-            Worker.ComputeGradient(isByzantine);
+            Worker.ComputeGradient(isByzantine ? new AttackContext(Seed: 1, step!.Value, Rank: 1) : null);
             Worker.Vote();
             return step;
         }
 
-        public void Compute(long step, int group, int attempt, View weights, View payload)
+        public void Compute(long step, int group, int attempt, SampleAttack? attack, View weights, View payload)
         {
             Assert.That(CpuDevice.Floats(weights)[0], Is.EqualTo(step), "the weights of the step");
             Asked.Add((step, group, attempt));

@@ -44,7 +44,7 @@ public sealed partial class WorkerTests
             Assert.That(rank.Worker.NextStep(), Is.EqualTo(Step));
             rank.Meet();
             rank.Meet();
-            Assert.That(rank.Worker.ComputeGradient(isByzantine: false), Is.False);
+            Assert.That(rank.Worker.ComputeGradient(attacker: null), Is.False);
             Assert.That(rank.VoteInNextStep(), Is.EqualTo(Step + 1));
             Assert.That(rank.Asked, Is.EqualTo(new[] { (Step + 1, 5, 0) }), "what was computed");
             Assert.That(rank.Turns, Is.EqualTo((1, 1)), "the turn is kept");
@@ -69,7 +69,7 @@ public sealed partial class WorkerTests
                 rank.World.Crowded = isCrowded;
                 rank.Worker.NextStep();
                 long start = Stopwatch.GetTimestamp();
-                rank.Worker.ComputeGradient(isByzantine: false);
+                rank.Worker.ComputeGradient(attacker: null);
                 Assert.That(Stopwatch.GetElapsedTime(start).TotalSeconds, expected ? Is.GreaterThan(0.9 * hold) : Is.LessThan(0.8 * hold));
                 rank.Worker.Vote();
             },
@@ -90,7 +90,7 @@ public sealed partial class WorkerTests
             while (true)
             {
                 rank.Worker.NextStep();
-                if (rank.Worker.ComputeGradient(isByzantine: false)) break;
+                if (rank.Worker.ComputeGradient(attacker: null)) break;
             }
 
             rank.Worker.Vote();
@@ -155,7 +155,7 @@ public sealed partial class WorkerTests
             rank.Meet();
             rank.Worker.TakeUp();
             Assert.That(rank.Worker.CurrentStep, Is.EqualTo(Step));
-            rank.Worker.ComputeGradient(isByzantine: false);
+            rank.Worker.ComputeGradient(attacker: null);
             rank.Worker.Vote();
             rank.Meet();
             rank.Meet();

@@ -31,7 +31,7 @@ public sealed partial class WorkerTests
             Assert.That(rank.Worker.CurrentStep, Is.EqualTo(-1), "before any step");
             Assert.That(rank.Worker.NextStep(), Is.EqualTo(Step));
             Assert.That(rank.Worker.CurrentStep, Is.EqualTo(Step));
-            Assert.That(rank.Worker.ComputeGradient(isByzantine: false), Is.True);
+            Assert.That(rank.Worker.ComputeGradient(attacker: null), Is.True);
             rank.Worker.Vote();
             Assert.That(rank.Worker.HonestLoss, Is.EqualTo(Payload(Step, 0)[^1]));
             Assert.That(rank.Asked, Is.EqualTo(new[] { (Step, 5, 0) }), "step, group and attempt");
@@ -197,7 +197,7 @@ public sealed partial class WorkerTests
             rank.Worker.NextStep();
             rank.Meet();
             rank.Meet();
-            Assert.That(rank.Worker.ComputeGradient(isByzantine: false), Is.False);
+            Assert.That(rank.Worker.ComputeGradient(attacker: null), Is.False);
             Assert.That(rank.Worker.NextStep(), Is.Null);
             Assert.That(rank.Turns, Is.EqualTo((1, 1)), "turns taken and given back");
         });
@@ -217,7 +217,7 @@ public sealed partial class WorkerTests
         rank =>
         {
             rank.Worker.NextStep();
-            rank.Worker.ComputeGradient(isByzantine: false);
+            rank.Worker.ComputeGradient(attacker: null);
             rank.Worker.EditPayload(message =>
             {
                 Comparisons.BitEqual(Payload(Step, 0), message.Span[Head.Floats..], "the payload behind its head");

@@ -1,0 +1,19 @@
+namespace Detox.Mpi.Attacks;
+
+/// <summary>All attackers send the honest mean less as many standard deviations as leave the vector's sum of squared distances to the honest gradients no larger than the largest that one of those
+/// has to the others.</summary>
+/// <remarks>The largest such number solves a quadratic equation. Source: Shejwalkar, Houmansadr 2021, "Manipulating the Byzantine: optimizing model
+/// poisoning attacks and defenses for federated learning", of whose directions this is the inverse standard deviation.</remarks>
+public sealed class MinSumAttack : LineAttack
+{
+    public override string Name => "min-sum";
+
+    protected override (double Origin, double Direction) Line(ReadOnlySpan<double> values)
+    {
+        double mean = Moments.Mean(values);
+        return (mean, -Moments.Deviation(values, mean, ddof: 0));
+    }
+
+    protected override double Factor(HonestPayloads honest, in AttackContext context)
+        => new HonestSpread(honest, Origin, Direction, context.GradientLength).LargestWithinEverySum();
+}
