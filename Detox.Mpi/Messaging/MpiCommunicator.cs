@@ -71,15 +71,12 @@ internal sealed unsafe class MpiCommunicator : Communicator
     /// wait by looking again and again.</summary>
     private MpiCommunicator FindNeighbours()
     {
-        (ulong Place, ulong Name, int Process, int Lock)[] places = new (ulong, ulong, int, int)[Size];
+        (ulong Place, ulong Name, int Process, int Locks)[] places = new (ulong, ulong, int, int)[Size];
         Allgather([(SharedMemory.Place() + Part(), (ulong)Random.Shared.NextInt64(), Environment.ProcessId, Process.NodeWatch?.File ?? -1)], places.AsSpan());
         ulong[] different = [.. places.Select(other => other.Place).Distinct()];
         int[] nodes = [.. places.Select(other => Array.IndexOf(different, other.Place))];
         int[] node = [.. Enumerable.Range(0, Size).Where(rank => nodes[rank] == nodes[Rank])];
         int[] neighbours = [.. Enumerable.Range(0, Size).Select(rank => Array.IndexOf(node, rank))];
-
-        int next = node[(neighbours[Rank] + 1) % node.Length];
-        if (next != Rank) Process.NodeWatch?.Start(Rank, next, places[next].Process, places[next].Lock);
 
         bool leads = node[0] == Rank;
         ulong name = places[node[0]].Name;
@@ -93,10 +90,17 @@ internal sealed unsafe class MpiCommunicator : Communicator
         if (shared[0] == 0)
         {
             window?.Dispose();
+            window = null;
+        }
+
+        Process.NodeWatch?.Start([.. node.Select(rank => (rank, places[rank].Process, places[rank].Locks))], neighbours[Rank], () => window?.FirstToFail() ?? true);
+        if (window is null)
+        {
             Process.ShareCores(node.Length);
             return this;
         }
-        Process.Share(window!, different.Length > 1);
+
+        Process.Share(window, different.Length > 1);
         return new MpiCommunicator(Process, _scope, Rank, neighbours, nodes);
     }
 

@@ -2,31 +2,22 @@ using System.Text;
 
 namespace Detox.Mpi.Messaging;
 
-/// <summary>Says that the next rank of the node has died, under a launcher that ends all others then and does not say itself which one it was.</summary>
-/// <remarks>A thread of each rank holds a lock, and waits for the next rank's. The kernel marks the locks of a thread that ends, whatever ends it, and wakes
-/// who waits for them. Only then it takes the process's memory apart and closes its files: so the launcher learns of a death milliseconds later, and then
-/// kills the node's ranks in their order. A lock is a word in sealed memory: what a rank writes there speaks of itself alone.</remarks>
+/// <summary>Says which rank of a node has died, under a launcher that ends all others then and does not say itself which one it was.</summary>
+/// <remarks>A few threads of each rank hold a lock each, and wait for a lock of one of the next ranks. The launcher learns of a death when the kernel closes the dead
+/// one's files, milliseconds after it has marked its locks, and then kills the node's ranks in their order. Where ranks outnumber cores one waiter may
+/// wake too late: the first of them speaks. The locks are in sealed memory: what a rank writes there speaks of itself alone.</remarks>
 internal sealed unsafe class NodeWatch : IDisposable
 {
     private const int StandardError = 2;
     private const int StackBytes = 256 * 1024;
-
-    /// <summary>FUTEX_WAITERS; the bits below are the number of the thread that holds the lock.</summary>
-    private const int HasWaiters = unchecked((int)0x80000000);
-
-    /// <summary>FUTEX_OWNER_DIED, which the kernel writes.</summary>
-    private const int HolderDied = 0x40000000;
-
-    /// <summary>No thread has this number.</summary>
-    private const int Left = 0x3FFFFFFF;
+    private const int MostWatchers = 3;
 
     private readonly int _errors;
     private readonly int _launcher;
     private readonly SealedMemory? _own;
-    private SealedMemory? _next;
-    private bool _nextIsKilledFirst;
-    private byte[] _line = [];
-    private bool _hasStarted;
+    private readonly Lock _speaking = new();
+    private int _watched;
+    private int _threads;
     private bool _hasLeft;
 
     /// <param name="errors">The file to which a line goes.</param>
@@ -35,81 +26,64 @@ internal sealed unsafe class NodeWatch : IDisposable
     {
         _errors = errors;
         _launcher = launcher ?? LibC.Parent();
-        _own = SealedMemory.TryCreate(sizeof(Lock));
+        _own = SealedMemory.TryCreate(MostWatchers * sizeof(RobustLock));
     }
 
-    /// <summary>This process's number of the file that its lock is in; negative where this system has none.</summary>
+    /// <summary>This process's number of the file that its locks are in; negative where this system has none.</summary>
     public int File => _own?.File ?? -1;
 
-    /// <summary>Takes this rank's lock, and waits for the next rank's.</summary>
-    /// <param name="process">The next rank's process.</param>
-    /// <param name="file">Its <see cref="File"/>; where that cannot be opened nobody is watched.</param>
-    public void Start(int rank, int next, int process, int file)
+    /// <summary>Takes this rank's locks, and waits for those of the next ranks.</summary>
+    /// <param name="node">The ranks of this node in the order in which a launcher kills them, each with its process and <see cref="File"/>.</param>
+    /// <param name="own">This rank's place among them.</param>
+    /// <param name="maySpeak">Asked when one has died: whether nobody on the node has said yet why the job ends.</param>
+    public void Start((int Rank, int Process, int File)[] node, int own, Func<bool> maySpeak)
     {
         if (_own is null) return;
-        _next = SealedMemory.TryOpen(process, file, sizeof(Lock));
-        _nextIsKilledFirst = next < rank;
-        _line = Encoding.UTF8.GetBytes($"detox: rank {next} on {Environment.MachineName} (process {process}) has died: it was killed, it crashed, or memory ran out.\n");
-        _hasStarted = true;
-        new Thread(Run, StackBytes) { Name = "watch of the node", IsBackground = true }.Start();
+        _watched = _threads = Math.Min(MostWatchers, node.Length - 1);
+        for (int i = 0; i < _watched; i++)
+        {
+            int number = i, next = (own + 1 + i) % node.Length;
+            (int rank, int process, int file) = node[next];
+            byte[] line = Encoding.UTF8.GetBytes($"detox: rank {rank} on {Environment.MachineName} (process {process}) has died: it was killed, it crashed, or memory ran out.\n");
+            SealedMemory? other = SealedMemory.TryOpen(process, file, MostWatchers * sizeof(RobustLock));
+            new Thread(() => Watch(number, other, isKilledFirst: next < own, maySpeak, line), StackBytes) { Name = "watch of the node", IsBackground = true }.Start();
+        }
     }
 
     /// <summary>Leaves in order: from now on nothing is said of this rank, nor by it.</summary>
     public void Dispose()
     {
         if (_own is null || _hasLeft) return;
-        _hasLeft = true;
-        if (!_hasStarted)
-        {
-            _own.Dispose();
-            return;
-        }
-
-        // The memory is the thread's, which may already have gone with it when it is woken.
-        int* word = Word(_own);
-        Volatile.Write(ref *word, Left);
-        LibC.Wake(word, int.MaxValue);
+        lock (_speaking) _hasLeft = true;
+        if (_watched == 0) _own.Dispose();
+        RobustLock* locks = Locks(_own);
+        for (int i = 0; i < _watched; i++) RobustLock.Leave(&locks[i]);
     }
 
-    private static int* Word(SealedMemory memory) => &((Lock*)memory.Address)->Word;
+    private static RobustLock* Locks(SealedMemory memory) => (RobustLock*)memory.Address;
 
-    private void Run()
+    private void Watch(int number, SealedMemory? other, bool isKilledFirst, Func<bool> maySpeak, byte[] line)
     {
-        Lock* own = (Lock*)_own!.Address;
-        own->Ring = (nint)(&own->List);
-        own->List = new LibC.RobustList((nint)(&own->Ring), Offset: (nint)(&own->Word) - (nint)(&own->Ring), Pending: 0);
-        LibC.SetRobustList(&own->List);
-        Interlocked.CompareExchange(ref own->Word, LibC.ThreadNumber() | HasWaiters, 0);
-        LibC.Wake(&own->Word, int.MaxValue);
-
-        fixed (byte* line = _line)
+        RobustLock* own = &Locks(_own!)[number];
+        RobustLock.Hold(own);
+        fixed (byte* text = line)
         {
             // What a death calls for is compiled and bound before it.
-            LibC.Write(_errors, line, 0);
+            LibC.Write(_errors, text, 0);
             IsAwake(_launcher);
-            bool hasDied = _next is not null && HolderDies(Word(_next));
 
-            // A launcher at work is killing all ranks. One that it kills after this one has died by itself.
-            if (hasDied && Volatile.Read(ref own->Word) != Left && !(_nextIsKilledFirst && IsAwake(_launcher))) LibC.Write(_errors, line, _line.Length);
+            bool hasDied = other is not null && RobustLock.AwaitDeath(&Locks(other)[number]);
+
+            // A launcher that kills all ranks does not sleep before this one is dead too. One that it kills after this one has died by itself.
+            while (hasDied && isKilledFirst && IsAwake(_launcher)) LibC.Yield();
+            lock (_speaking)
+                if (hasDied && !_hasLeft && maySpeak()) LibC.Write(_errors, text, line.Length);
         }
 
-        // Whoever waits for this rank's lock must not find its thread gone before.
-        HolderDies(&own->Word);
-        LibC.SetRobustList(null);
-        _own.Dispose();
-        _next?.Dispose();
-    }
-
-    /// <summary>Sleeps until a lock's holder has died (true) or left (false); until somebody holds it, too.</summary>
-    private static bool HolderDies(int* word)
-    {
-        while (true)
-        {
-            int found = Volatile.Read(ref *word);
-            if (found == Left) return false;
-            if ((found & HolderDied) != 0) return true;
-            LibC.WaitOn(word, found);
-        }
+        RobustLock.AwaitDeath(own);
+        RobustLock.LetGo();
+        other?.Dispose();
+        if (Interlocked.Decrement(ref _threads) == 0) _own!.Dispose();
     }
 
     /// <summary>Whether a process runs, or would if it had a core.</summary>
@@ -125,13 +99,5 @@ internal sealed unsafe class NodeWatch : IDisposable
         {
             return true;
         }
-    }
-
-    /// <summary>A word, and what tells the kernel that this process's thread holds it.</summary>
-    private struct Lock
-    {
-        public int Word;
-        public LibC.RobustList List;
-        public nint Ring;
     }
 }
