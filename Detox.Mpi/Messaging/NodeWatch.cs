@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Detox.Mpi.Messaging;
@@ -19,6 +20,7 @@ internal sealed unsafe class NodeWatch : IDisposable
     private int _watched;
     private int _threads;
     private bool _hasLeft;
+    private PosixSignalRegistration[] _signals = [];
 
     /// <param name="errors">The file to which a line goes.</param>
     /// <param name="launcher">The process that would kill this one; null: its parent.</param>
@@ -39,6 +41,9 @@ internal sealed unsafe class NodeWatch : IDisposable
     public void Start((int Rank, int Process, int File)[] node, int own, Func<bool> maySpeak)
     {
         if (_own is null) return;
+
+        // Who ends a job in this way has all ranks end, each in its time.
+        _signals = [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM }.Select(signal => PosixSignalRegistration.Create(signal, _ => Dispose()))];
         _watched = _threads = Math.Min(MostWatchers, node.Length - 1);
         for (int i = 0; i < _watched; i++)
         {
@@ -53,11 +58,13 @@ internal sealed unsafe class NodeWatch : IDisposable
     /// <summary>Leaves in order: from now on nothing is said of this rank, nor by it.</summary>
     public void Dispose()
     {
-        if (_own is null || _hasLeft) return;
-        lock (_speaking) _hasLeft = true;
-        if (_watched == 0) _own.Dispose();
-        RobustLock* locks = Locks(_own);
-        for (int i = 0; i < _watched; i++) RobustLock.Leave(&locks[i]);
+        lock (_speaking)
+        {
+            if (_own is null || _hasLeft) return;
+            _hasLeft = true;
+            if (_watched == 0) _own.Dispose();
+            for (int i = 0; i < _watched; i++) RobustLock.Leave(&Locks(_own)[i]);
+        }
     }
 
     private static RobustLock* Locks(SealedMemory memory) => (RobustLock*)memory.Address;
