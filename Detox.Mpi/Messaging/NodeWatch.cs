@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -11,7 +12,12 @@ internal sealed unsafe class NodeWatch : IDisposable
 {
     private const int StandardError = 2;
     private const int StackBytes = 256 * 1024;
-    private const int MostWatchers = 3;
+
+    /// <summary>Of each rank, and as many ranks each one watches.</summary>
+    internal const int MostWatchers = 3;
+
+    /// <summary>A launcher has killed all ranks by then.</summary>
+    private static readonly TimeSpan _longestKilling = TimeSpan.FromSeconds(1);
 
     private readonly int _errors;
     private readonly int _launcher;
@@ -19,8 +25,8 @@ internal sealed unsafe class NodeWatch : IDisposable
     private readonly Lock _speaking = new();
     private int _watched;
     private int _threads;
-    private bool _hasLeft;
     private PosixSignalRegistration[] _signals = [];
+    private bool _hasLeft;
 
     /// <param name="errors">The file to which a line goes.</param>
     /// <param name="launcher">The process that would kill this one; null: its parent.</param>
@@ -28,8 +34,11 @@ internal sealed unsafe class NodeWatch : IDisposable
     {
         _errors = errors;
         _launcher = launcher ?? LibC.Parent();
-        _own = SealedMemory.TryCreate(MostWatchers * sizeof(RobustLock));
+        _own = SealedMemory.TryCreate(Bytes);
     }
+
+    /// <summary>The length of the file with a rank's locks.</summary>
+    internal static int Bytes => MostWatchers * sizeof(RobustLock);
 
     /// <summary>This process's number of the file that its locks are in; negative where this system has none.</summary>
     public int File => _own?.File ?? -1;
@@ -42,7 +51,7 @@ internal sealed unsafe class NodeWatch : IDisposable
     {
         if (_own is null) return;
 
-        // Who ends a job in this way has all ranks end, each in its time.
+        // Whoever ends a job in these ways ends all ranks, each of which takes its time.
         _signals = [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM }.Select(signal => PosixSignalRegistration.Create(signal, _ => Dispose()))];
         _watched = _threads = Math.Min(MostWatchers, node.Length - 1);
         for (int i = 0; i < _watched; i++)
@@ -50,7 +59,7 @@ internal sealed unsafe class NodeWatch : IDisposable
             int number = i, next = (own + 1 + i) % node.Length;
             (int rank, int process, int file) = node[next];
             byte[] line = Encoding.UTF8.GetBytes($"detox: rank {rank} on {Environment.MachineName} (process {process}) has died: it was killed, it crashed, or memory ran out.\n");
-            SealedMemory? other = SealedMemory.TryOpen(process, file, MostWatchers * sizeof(RobustLock));
+            SealedMemory? other = SealedMemory.TryOpen(process, file, Bytes);
             new Thread(() => Watch(number, other, isKilledFirst: next < own, maySpeak, line), StackBytes) { Name = "watch of the node", IsBackground = true }.Start();
         }
     }
@@ -62,16 +71,17 @@ internal sealed unsafe class NodeWatch : IDisposable
         {
             if (_own is null || _hasLeft) return;
             _hasLeft = true;
+            foreach (PosixSignalRegistration signal in _signals) signal.Dispose();
             if (_watched == 0) _own.Dispose();
-            for (int i = 0; i < _watched; i++) RobustLock.Leave(&Locks(_own)[i]);
+            for (int i = 0; i < _watched; i++) RobustLock.Leave(&LocksIn(_own)[i]);
         }
     }
 
-    private static RobustLock* Locks(SealedMemory memory) => (RobustLock*)memory.Address;
+    private static RobustLock* LocksIn(SealedMemory memory) => (RobustLock*)memory.Address;
 
     private void Watch(int number, SealedMemory? other, bool isKilledFirst, Func<bool> maySpeak, byte[] line)
     {
-        RobustLock* own = &Locks(_own!)[number];
+        RobustLock* own = &LocksIn(_own!)[number];
         RobustLock.Hold(own);
         fixed (byte* text = line)
         {
@@ -79,15 +89,16 @@ internal sealed unsafe class NodeWatch : IDisposable
             LibC.Write(_errors, text, 0);
             IsAwake(_launcher);
 
-            bool hasDied = other is not null && RobustLock.AwaitDeath(&Locks(other)[number]);
+            bool hasDied = other is not null && RobustLock.AwaitEnd(&LocksIn(other)[number]);
 
             // A launcher that kills all ranks does not sleep before this one is dead too. One that it kills after this one has died by itself.
-            while (hasDied && isKilledFirst && IsAwake(_launcher)) LibC.Yield();
+            long start = Stopwatch.GetTimestamp();
+            while (hasDied && isKilledFirst && IsAwake(_launcher) && Stopwatch.GetElapsedTime(start) < _longestKilling) LibC.Yield();
             lock (_speaking)
                 if (hasDied && !_hasLeft && maySpeak()) LibC.Write(_errors, text, line.Length);
         }
 
-        RobustLock.AwaitDeath(own);
+        RobustLock.AwaitEnd(own);
         RobustLock.LetGo();
         other?.Dispose();
         if (Interlocked.Decrement(ref _threads) == 0) _own!.Dispose();
@@ -104,7 +115,7 @@ internal sealed unsafe class NodeWatch : IDisposable
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            return true;
+            return false;
         }
     }
 }

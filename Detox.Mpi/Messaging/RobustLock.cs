@@ -40,8 +40,8 @@ internal unsafe struct RobustLock
     /// <summary>The kernel no longer looks for what this thread holds.</summary>
     public static void LetGo() => LibC.SetRobustList(null);
 
-    /// <summary>Sleeps until the holder, or who holds it one day, has left (false) or has died (true).</summary>
-    public static bool AwaitDeath(RobustLock* other)
+    /// <summary>Sleeps until the holder, or who holds it one day, has left (false) or died with it (true).</summary>
+    public static bool AwaitEnd(RobustLock* other)
     {
         while (true)
         {
