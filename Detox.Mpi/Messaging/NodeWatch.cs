@@ -5,9 +5,9 @@ using System.Text;
 namespace Detox.Mpi.Messaging;
 
 /// <summary>Says which rank of a node has died, under a launcher that ends all others then and does not say itself which one it was.</summary>
-/// <remarks>A few threads of each rank hold a lock each, and wait for a lock of one of the next ranks. The launcher learns of a death when the kernel closes the dead
-/// one's files, milliseconds after it has marked its locks, and then kills the node's ranks in their order. Where ranks outnumber cores one waiter may
-/// wake too late: the first of them speaks. The locks are in sealed memory: what a rank writes there speaks of itself alone.</remarks>
+/// <remarks>Each thread here holds a lock of its rank, and waits for one of a next rank. The launcher learns of a death when the kernel closes the dead one's files,
+/// milliseconds after it has marked its locks, and then kills the node's ranks in their order. Where ranks outnumber cores a waiter may wake too
+/// late: there are a few, and the first one speaks. The locks are in sealed memory: what a rank writes there speaks of itself alone.</remarks>
 internal sealed unsafe class NodeWatch : IDisposable
 {
     private const int StandardError = 2;
@@ -49,7 +49,7 @@ internal sealed unsafe class NodeWatch : IDisposable
     /// <param name="maySpeak">Asked when one has died: whether nobody on the node has said yet why the job ends.</param>
     public void Start((int Rank, int Process, int File)[] node, int own, Func<bool> maySpeak)
     {
-        if (_own is null) return;
+        if (_own is null || node.Length == 1) return;
 
         // Whoever ends a job in these ways ends all ranks, each of which takes its time.
         _signals = [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM }.Select(signal => PosixSignalRegistration.Create(signal, _ => Dispose()))];

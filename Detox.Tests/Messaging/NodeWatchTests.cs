@@ -135,8 +135,9 @@ public sealed class NodeWatchTests
         Assert.That(Stopwatch.GetElapsedTime(start).TotalSeconds, isAtWork ? Is.GreaterThan(killingSeconds) : Is.LessThan(killingSeconds));
     }
 
-    private static string Line(WatchedProcess ended, int rank)
-        => $"detox: rank {rank} on {Environment.MachineName} (process {ended.Number}) has died: it was killed, it crashed, or memory ran out.";
+    public static string LineOf(int rank, string host, int process) => $"detox: rank {rank} on {host} (process {process}) has died: it was killed, it crashed, or memory ran out.";
+
+    private static string Line(WatchedProcess ended, int rank) => LineOf(rank, Environment.MachineName, ended.Number);
 
     private WatchedProcess New(string end)
     {

@@ -70,7 +70,7 @@ public sealed class KilledRankTests
         }
 
         // Where the node is but a part of one, a rank of another part may have been reading the dead one's memory: MPICH's library crashes by that.
-        Assert.That(nodes == 1 ? OwnLines(outcome) : OwnLines(outcome).Take(1), Is.EqualTo(new[] { LineOf(rank, host, process) }), said);
+        Assert.That(nodes == 1 ? OwnLines(outcome) : OwnLines(outcome).Take(1), Is.EqualTo(new[] { NodeWatchTests.LineOf(rank, host, process) }), said);
     }
 
     [Test]
@@ -81,11 +81,8 @@ public sealed class KilledRankTests
         MpiOutcome outcome = training.Wait();
         Assert.That(outcome.ExitCode, Is.Not.Zero);
         (string host, int process) = training.Place(Killed);
-        Assert.That(OwnLines(outcome), Is.EqualTo(new[] { LineOf(Killed, host, process) }));
+        Assert.That(OwnLines(outcome), Is.EqualTo(new[] { NodeWatchTests.LineOf(Killed, host, process) }));
     }
-
-    private static string LineOf(int rank, string host, int process)
-        => $"detox: rank {rank} on {host} (process {process}) has died: it was killed, it crashed, or memory ran out.";
 
     private static string[] OwnLines(MpiOutcome outcome) => [.. outcome.Errors.Split('\n').Where(line => line.StartsWith("detox: "))];
 }
