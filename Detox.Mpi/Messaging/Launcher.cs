@@ -23,6 +23,10 @@ public sealed record Launcher(LauncherKind Kind, MpiFamily? Family, int Rank, in
     /// <summary>Whether the death of a rank leaves the others alive (mpiexec --enable-recovery of Open MPI).</summary>
     public static bool RecoversFromDeath => Environment.GetEnvironmentVariable("OMPI_MCA_orte_enable_recovery") is "1" or "true";
 
+    /// <summary>Whether the launcher itself says which rank has died, and on which host. Hydra names a host and a process, and not always
+    /// those of the rank that died.</summary>
+    public bool NamesTheDead => Kind != LauncherKind.Hydra;
+
     public static Launcher Detect() => Detect(Environment.GetEnvironmentVariables());
 
     /// <param name="variables">The environment, as strings by name.</param>

@@ -8,10 +8,10 @@ internal static unsafe partial class LibC
     private const int FutexWait = 0;
     private const int FutexWake = 1;
 
-    private static readonly long _futex = RuntimeInformation.ProcessArchitecture switch
+    private static readonly (long Futex, long SetRobustList, long GetThread) _calls = RuntimeInformation.ProcessArchitecture switch
     {
-        Architecture.X64 => 202,
-        Architecture.Arm64 => 98,
+        Architecture.X64 => (202, 273, 186),
+        Architecture.Arm64 => (98, 99, 178),
         _ => throw new PlatformNotSupportedException("Detox runs on x64 and Arm64"),
     };
 
@@ -20,10 +20,19 @@ internal static unsafe partial class LibC
     public static void WaitOn(int* word, int expected, int microseconds)
     {
         TimeSpec time = new() { Seconds = microseconds / 1_000_000, Nanoseconds = microseconds % 1_000_000 * 1000L };
-        _ = SystemCall(_futex, word, FutexWait, expected, &time);
+        _ = SystemCall(_calls.Futex, word, FutexWait, expected, &time);
     }
 
-    public static void Wake(int* word) => _ = SystemCall(_futex, word, FutexWake, 1, null);
+    /// <summary>The same without an end; a signal may end it too.</summary>
+    public static void WaitOn(int* word, int expected) => _ = SystemCall(_calls.Futex, word, FutexWait, expected, null);
+
+    public static void Wake(int* word, int sleepers = 1) => _ = SystemCall(_calls.Futex, word, FutexWake, sleepers, null);
+
+    /// <summary>The number by which the kernel knows this thread.</summary>
+    public static int ThreadNumber() => (int)SystemCall(_calls.GetThread, null, 0, 0, null);
+
+    /// <summary>Names the words that the kernel marks when this thread ends, in place of those that the C library named; null for none.</summary>
+    public static void SetRobustList(RobustList* list) => _ = SystemCall(_calls.SetRobustList, (int*)list, sizeof(RobustList), 0, null);
 
     public static void Yield() => _ = SchedYield();
 
@@ -107,6 +116,12 @@ internal static unsafe partial class LibC
         _ = SendSignal(process, signalContinue);
     }
 
+    /// <summary>The process that has started this one, or has inherited it.</summary>
+    public static int Parent() => GetParent();
+
+    /// <summary>Writes by one call of the system.</summary>
+    public static void Write(int file, byte* bytes, int length) => _ = WriteFile(file, bytes, (nuint)length);
+
     /// <summary>By a signal that nothing can catch.</summary>
     public static void EndThisProcess()
     {
@@ -144,6 +159,12 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "close")]
     private static partial int CloseFile(int file);
 
+    [LibraryImport("libc", EntryPoint = "write")]
+    private static partial nint WriteFile(int file, byte* bytes, nuint length);
+
+    [LibraryImport("libc", EntryPoint = "getppid")]
+    private static partial int GetParent();
+
     [LibraryImport("libc", EntryPoint = "kill")]
     private static partial int SendSignal(int process, int signal);
 
@@ -158,6 +179,12 @@ internal static unsafe partial class LibC
 
     [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int SetEnvironment(string name, string value, int overwrite);
+
+    /// <summary>struct robust_list_head: the head of a ring of pointers.</summary>
+    /// <param name="First">The first pointer of the ring; the last one leads back here.</param>
+    /// <param name="Offset">From a pointer of the ring to its word, in bytes.</param>
+    /// <param name="Pending">A pointer that is about to be put into the ring; null for none.</param>
+    public readonly record struct RobustList(nint First, nint Offset, nint Pending);
 
     private struct TimeSpec
     {

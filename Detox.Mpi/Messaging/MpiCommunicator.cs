@@ -61,7 +61,7 @@ internal sealed unsafe class MpiCommunicator : Communicator
                 $"{launcher.Name} started {launcher.Size} ranks, but the library {library.Path} sees {size}: they do not know each other, so each would run alone. Start with the mpiexec of {MpiLocator.NameOf(library.Family)}'s own installation (under SLURM: {(library.Family == MpiFamily.OpenMpi ? "srun --mpi=pmix" : "srun --mpi=pmi2")}), or set {MpiLocator.Variable} to the library that belongs to the launcher.");
         }
 
-        MpiProcess process = new(library);
+        MpiProcess process = new(library) { NodeWatch = launcher.NamesTheDead || size == 1 ? null : new NodeWatch() };
         MpiScope scope = new(library.World, 0, [.. Enumerable.Range(0, size)]);
         MpiCommunicator world = new(process, scope, library.Rank(library.World), [.. Enumerable.Repeat(-1, size)], [.. Enumerable.Range(0, size)]);
         return size == 1 ? world : world.FindNeighbours();
@@ -71,8 +71,8 @@ internal sealed unsafe class MpiCommunicator : Communicator
     /// wait by looking again and again.</summary>
     private MpiCommunicator FindNeighbours()
     {
-        (ulong Place, ulong Name)[] places = new (ulong, ulong)[Size];
-        Allgather([(SharedMemory.Place() + Part(), (ulong)Random.Shared.NextInt64())], places.AsSpan());
+        (ulong Place, ulong Name, int Process, int Locks)[] places = new (ulong, ulong, int, int)[Size];
+        Allgather([(SharedMemory.Place() + Part(), (ulong)Random.Shared.NextInt64(), Environment.ProcessId, Process.NodeWatch?.File ?? -1)], places.AsSpan());
         ulong[] different = [.. places.Select(other => other.Place).Distinct()];
         int[] nodes = [.. places.Select(other => Array.IndexOf(different, other.Place))];
         int[] node = [.. Enumerable.Range(0, Size).Where(rank => nodes[rank] == nodes[Rank])];
@@ -90,10 +90,17 @@ internal sealed unsafe class MpiCommunicator : Communicator
         if (shared[0] == 0)
         {
             window?.Dispose();
+            window = null;
+        }
+
+        Process.NodeWatch?.Start([.. node.Select(rank => (rank, places[rank].Process, places[rank].Locks))], neighbours[Rank], () => window?.FirstToFail() ?? true);
+        if (window is null)
+        {
             Process.ShareCores(node.Length);
             return this;
         }
-        Process.Share(window!, different.Length > 1);
+
+        Process.Share(window, different.Length > 1);
         return new MpiCommunicator(Process, _scope, Rank, neighbours, nodes);
     }
 
@@ -307,11 +314,14 @@ internal sealed unsafe class MpiCommunicator : Communicator
     /// what it is: neither an error nor a crash.</remarks>
     public override void EndWithout(IReadOnlyList<int> ranks, int exitCode)
     {
-        if (!Launcher.RecoversFromDeath) Process.Library.EndJob(exitCode);
+        if (Launcher.RecoversFromDeath) return;
+        Process.NodeWatch?.Dispose();
+        Process.Library.EndJob(exitCode);
     }
 
     public override void Abort(int exitCode)
     {
+        Process.NodeWatch?.Dispose();
         Process.Library.Abort(exitCode);
         Environment.Exit(exitCode);
     }
@@ -327,6 +337,7 @@ internal sealed unsafe class MpiCommunicator : Communicator
 
     private void EndMpi()
     {
+        Process.NodeWatch?.Dispose();
         Process.Library.Finish();
         Process.Window?.Dispose();
     }

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Detox.Mpi.Messaging;
 
-/// <summary>What all communicators of this process share: the library, the node's window, this rank's doorbell.</summary>
+/// <summary>What all communicators of this process share: the library, the node's window and watch, this rank's doorbell.</summary>
 internal sealed unsafe class MpiProcess
 {
     /// <summary>The bell rings for every message on this node, when it is sent, asked for and fetched, so this only bounds
@@ -36,6 +36,9 @@ internal sealed unsafe class MpiProcess
     public int NextTagRange { get; set; } = 1;
 
     public NodeWindow? Window => _window;
+
+    /// <summary>Null where the launcher itself says who has died.</summary>
+    public NodeWatch? NodeWatch { get; init; }
 
     /// <summary>Of this node, and this rank's share of them.</summary>
     public (int Node, int Own) Cores { get; private set; } = (Environment.ProcessorCount, Environment.ProcessorCount);

@@ -23,6 +23,9 @@ internal sealed unsafe class SealedMemory : IDisposable
     /// <summary>The maker's number of the file; -1 at a reader.</summary>
     public int File { get; }
 
+    /// <summary>Where it is mapped; only its maker may write there.</summary>
+    public byte* Address => _memory;
+
     public ReadOnlySpan<byte> Bytes => new(_memory, checked((int)_length));
 
     /// <summary>For its maker alone.</summary>

@@ -45,6 +45,7 @@ public sealed class MpiTests(string launcher)
         MpiOutcome outcome = Run(4, ["throw"]);
         Assert.That(outcome.ExitCode, Is.EqualTo(3), outcome.Errors);
         Assert.That(Regex.Count(outcome.Errors, "rank 3 gave up"), Is.EqualTo(1), outcome.Errors);
+        Assert.That(outcome.Errors, Does.Not.Contain("has died"));
         Assert.That(outcome.Time.TotalSeconds, Is.LessThan(20));
     }
 
@@ -54,6 +55,7 @@ public sealed class MpiTests(string launcher)
         MpiOutcome outcome = Run(8, ["fail-everywhere"]);
         Assert.That(outcome.ExitCode, Is.EqualTo(2), outcome.Errors);
         Assert.That(Regex.Count(outcome.Errors, "all ranks found the same"), Is.EqualTo(1), outcome.Errors);
+        Assert.That(outcome.Errors, Does.Not.Contain("has died"));
     }
 
     /// <summary>Hydra hands on the ranks' codes joined by or; Open MPI's is 1 unless a rank aborts, or the code itself.</summary>

@@ -17,6 +17,7 @@ internal static class RankProgram
             ["fail-everywhere"] => World.Run(launcher, inProcessRanks, FailEverywhere, Console.Error),
             ["return", var code] => World.Run(launcher, inProcessRanks, _ => int.Parse(code), Console.Error),
             ["null-reference"] => World.Run(launcher, inProcessRanks, NullReference, Console.Error),
+            [WatchedProcess.Verb, var end] => WatchedProcess.Run(end),
             ["measure"] => World.Run(launcher, inProcessRanks, MessagingBenchmark.Run, Console.Error),
             ["bits", var kind] when Enum.TryParse(kind, ignoreCase: true, out Gpu.Devices.Ilgpu.IlgpuKind device) => Kernels.BitCheck.Run(device),
             ["ptx", var folder] => Ptx.KernelTexts.WriteAll(folder),
@@ -26,7 +27,7 @@ internal static class RankProgram
 
     private static int Usage()
     {
-        Console.Error.WriteLine("verbs: contract, throw, fail-everywhere, return CODE, null-reference, measure, bits cuda|opencl|simulator, ptx FOLDER");
+        Console.Error.WriteLine("verbs: contract, throw, fail-everywhere, return CODE, null-reference, watched END, measure, bits cuda|opencl|simulator, ptx FOLDER");
         return (int)Detox.Mpi.ExitCode.Usage;
     }
 
