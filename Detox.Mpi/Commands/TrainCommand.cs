@@ -14,19 +14,7 @@ internal static class TrainCommand
     {
         Option<string> config = new("--config") { Description = "TOML file with these options as keys; the command line wins", HelpName = "FILE" };
         command.Add(config);
-        List<(TrainOption Option, Option<string[]> OnLine)> options = [];
-        foreach (TrainOption option in TrainOption.All)
-        {
-            Option<string[]> onLine = new($"--{option.Name}")
-            {
-                Description = option.Help,
-                HelpName = option.Value,
-                Arity = option.Repeats ? ArgumentArity.OneOrMore : ArgumentArity.ExactlyOne,
-            };
-            options.Add((option, onLine));
-            command.Add(onLine);
-        }
-
+        TrainOptionSet options = new(command, TrainOption.All);
         command.SetAction(parsed => (int)Execute(launcher, () => Read(parsed, config, options)));
     }
 
@@ -69,14 +57,8 @@ internal static class TrainCommand
         }
     }
 
-    private static TrainOptions Read(ParseResult parsed, Option<string> config, List<(TrainOption Option, Option<string[]> OnLine)> options)
-    {
-        TrainOptions read = new();
-        if (parsed.GetValue(config) is { } path) read = ConfigFile.Apply(read, path);
-        foreach ((TrainOption option, Option<string[]> onLine) in options)
-            if (parsed.GetValue(onLine) is { Length: > 0 } texts) read = option.Set(read, string.Join("; ", texts), $"--{option.Name}");
-        return read;
-    }
+    private static TrainOptions Read(ParseResult parsed, Option<string> config, TrainOptionSet options)
+        => options.Read(parsed, parsed.GetValue(config) is { } path ? ConfigFile.Apply(new TrainOptions(), path) : new TrainOptions());
 
     private static TrainOptions Resolve(TrainOptions read, int? launchedRanks, int cores)
     {
