@@ -51,8 +51,14 @@ public abstract class AggregationRule : IDisposable
     /// <summary>Why <see cref="RowsNeeded"/> is what it is: "2f+3 = 7 rows for f = 2".</summary>
     public virtual string RowsNeededText => RowsNeeded == 1 ? "1 row" : $"{RowsNeeded} rows";
 
+    /// <summary>Whether it promises anything where rows are wrong.</summary>
+    public virtual bool IsRobust => true;
+
     /// <summary>The fewest rows of which the rule can make something at all.</summary>
     public virtual int RowsComputable => 1;
+
+    /// <summary>Why so many rows would take it too long, in one sentence with the numbers; null where they do not.</summary>
+    public virtual string? Excess(int rows) => null;
 
     /// <summary>Reads "name" or "name(parameter=value,...)"; a parameter in brackets overrides <paramref name="f"/>.</summary>
     /// <exception cref="FormatException">The text names no rule, or a parameter or value that the rule does not have.</exception>
@@ -82,6 +88,7 @@ public abstract class AggregationRule : IDisposable
     {
         if (rows.Count < RowsComputable)
             throw new ArgumentException($"{Name} can make nothing of {rows.Count} {(rows.Count == 1 ? "row" : "rows")}; it takes at least {RowsComputable}.");
+        if (Excess(rows.Count) is { } excess) throw new ArgumentException($"{excess}.");
         _vectors.Take(device, rows, seed);
         Reduce(_vectors, output);
     }

@@ -48,14 +48,16 @@ public sealed class BucketedAggregation : IDisposable
         if (winners < 1) return "there is no winner to aggregate";
         if (!Bucketed(buckets, winners))
         {
-            return winners >= across.RowsNeeded ? null
+            return winners >= across.RowsNeeded ? across.Excess(winners)
                 : $"{across.Name} needs {across.RowsNeededText}; there {(winners == 1 ? "is 1 winner" : $"are {winners} winners")}";
         }
 
         int smallest = winners / buckets;
         if (smallest < within.RowsNeeded)
             return $"{within.Name} needs {within.RowsNeededText}; a bucket of {winners} winners in {buckets} buckets has {smallest}";
-        return buckets >= across.RowsNeeded ? null
+        int largest = (winners + buckets - 1) / buckets;
+        if (within.Excess(largest) is { } excess) return excess;
+        return buckets >= across.RowsNeeded ? across.Excess(buckets)
             : $"{across.Name} needs {across.RowsNeededText}; {(buckets == 1 ? "there is 1 bucket" : $"there are {buckets} buckets")}";
     }
 

@@ -10,7 +10,15 @@ public sealed class PreparedRule(IReadOnlyList<PreRule> before, AggregationRule 
 
     public override int RowsNeeded => Least(pre => pre.RowsNeeded, rule.RowsNeeded);
 
+    public override bool IsRobust => rule.IsRobust;
+
     public override int RowsComputable => Least(pre => pre.RowsComputable, rule.RowsComputable);
+
+    public override string? Excess(int rows)
+    {
+        foreach (PreRule pre in before) rows = pre.CountAfter(rows);
+        return rule.Excess(rows);
+    }
 
     public override RuleWork Work(int rows, long width)
     {

@@ -5,18 +5,15 @@ namespace Detox.Gpu.Aggregation;
 /// <summary>Subsets of k of n, in the order of their indices.</summary>
 internal sealed class Subsets
 {
-    private (int N, int K) _expected;
     private int[] _chosen = [];
     private int[] _best = [];
     private double[] _widths = [];
 
-    /// <summary>Refuses what would take too long, with the number.</summary>
-    public void Expect(AggregationRule rule, int n, int k, double most)
+    /// <summary>Why a rule that looks at all subsets would take too long, with the number; null where it does not.</summary>
+    public static string? Excess(AggregationRule rule, int n, int k, double most)
     {
-        if ((n, k) == _expected) return;
         double count = Combinatorics.Combinations(n, k);
-        if (count > most) throw new ArgumentException($"{rule.Name} would look at {count:G4} subsets of {k} of {n} rows; it looks at no more than {most:G4}.");
-        _expected = (n, k);
+        return count <= most ? null : $"{rule.Name} would look at {count:G4} subsets of {k} of {n} rows; it looks at no more than {most:G4}";
     }
 
     /// <summary>The first subset of those with the least diameter.</summary>

@@ -44,6 +44,9 @@ public sealed class Call
         return new Call(name, values, row: null);
     }
 
+    /// <summary>Whether the row takes the parameter.</summary>
+    public bool Takes(string parameter) => _row?._values.ContainsKey(parameter) == true;
+
     /// <summary>Whether the parameter is given, or has a default.</summary>
     public bool Has(string parameter) => Text(parameter) is not null;
 

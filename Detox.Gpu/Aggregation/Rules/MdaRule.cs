@@ -17,12 +17,13 @@ public sealed class MdaRule(int f) : WeighingRule
 
     public override int RowsComputable => f + 1;
 
+    public override string? Excess(int rows) => rows < RowsComputable ? null : Subsets.Excess(this, rows, rows - f, MostSubsets);
+
     public override RuleWork Work(int rows, long width) => RuleWork.Distances(rows, width) + RuleWork.Sum(Math.Max(rows - f, 1), width);
 
     protected override float Weigh(Vectors vectors, Span<double> weights)
     {
         int n = weights.Length;
-        _subsets.Expect(this, n, n - f, MostSubsets);
         return Mean(_subsets.Least(n, n - f, vectors.Distances), weights);
     }
 }

@@ -7,6 +7,8 @@ public sealed class MeanRule : WeighingRule
 
     public override int RowsNeeded => 1;
 
+    public override bool IsRobust => false;
+
     public override RuleWork Work(int rows, long width) => RuleWork.Sum(rows, width);
 
     protected override float Weigh(Vectors vectors, Span<double> weights)

@@ -20,12 +20,13 @@ public sealed class SmeaRule(int f) : WeighingRule
 
     public override int RowsComputable => f + 1;
 
+    public override string? Excess(int rows) => rows < RowsComputable ? null : Subsets.Excess(this, rows, rows - f, MostSubsets);
+
     public override RuleWork Work(int rows, long width) => RuleWork.Distances(rows, width) + RuleWork.Sum(Math.Max(rows - f, 1), width);
 
     protected override float Weigh(Vectors vectors, Span<double> weights)
     {
         int n = weights.Length, k = n - f;
-        _subsets.Expect(this, n, k, MostSubsets);
         ReadOnlySpan<double> distances = vectors.Distances;
         Span<double> shares = Scratch(ref _shares, n), projections = Scratch(ref _projections, n);
         double least = double.PositiveInfinity;
