@@ -8,10 +8,13 @@ internal sealed class FixedPlacement : Placement
     private const ulong Purpose = 0x6669786564; // "fixed"
 
     private readonly bool[] _isByzantine;
+    private readonly int _groups;
+    private readonly int _q;
 
-    public FixedPlacement(int ranks, int q, ulong seed)
+    public FixedPlacement(GroupTable groups, int q, ulong seed)
     {
-        _isByzantine = new bool[ranks];
+        (_groups, _q) = (groups.GroupCount, q);
+        _isByzantine = new bool[groups.Ranks];
         Choose(new SeededRandom(seed, Purpose), q, _isByzantine);
     }
 
@@ -23,4 +26,6 @@ internal sealed class FixedPlacement : Placement
             throw new ArgumentException($"expected {_isByzantine.Length} marks, found {isByzantine.Length}", nameof(isByzantine));
         _isByzantine.CopyTo(isByzantine);
     }
+
+    public override CountLaw Struck(ReadOnlySpan<double> chances) => GroupLaw.Struck(_groups, _q, chances);
 }

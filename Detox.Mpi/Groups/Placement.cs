@@ -10,8 +10,8 @@ public abstract class Placement
     public static Table<Func<Call, GroupTable, int, ulong, Placement>> Known { get; } = new(
         "placement",
         [
-            new("random", "new ranks in every step", (_, groups, q, seed) => new RandomPlacement(groups.Ranks, q, seed)),
-            new("fixed", "the same ranks in every step", (_, groups, q, seed) => new FixedPlacement(groups.Ranks, q, seed)),
+            new("random", "new ranks in every step", (_, groups, q, seed) => new RandomPlacement(groups, q, seed)),
+            new("fixed", "the same ranks in every step", (_, groups, q, seed) => new FixedPlacement(groups, q, seed)),
             new("worst", "where they win the most groups", (_, groups, q, seed) => new WorstPlacement(groups, q, seed)),
         ]);
 
@@ -33,6 +33,11 @@ public abstract class Placement
     /// <param name="step">From 0.</param>
     /// <param name="isByzantine">p marks.</param>
     public abstract void Byzantine(long step, Span<bool> isByzantine);
+
+    /// <summary>The law of struck groups, where a group with b Byzantine ranks is struck with the probability chances[b], by itself. Where ranks are
+    /// drawn it is the law over the draws: over steps, or over runs where they are drawn once.</summary>
+    /// <param name="chances">r + 1 of them.</param>
+    public abstract CountLaw Struck(ReadOnlySpan<double> chances);
 
     /// <summary>Marks q ranks, every set of q being equally likely.</summary>
     /// <remarks>Selection sampling, Knuth, The Art of Computer Programming, volume 2, 3.4.2, algorithm S: it needs no memory.</remarks>

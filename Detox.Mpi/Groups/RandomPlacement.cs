@@ -3,7 +3,7 @@ using Detox.Gpu;
 namespace Detox.Mpi.Groups;
 
 /// <summary>q new ranks every step, uniformly from all p, as the method's analysis assumes.</summary>
-internal sealed class RandomPlacement(int ranks, int q, ulong seed) : Placement
+internal sealed class RandomPlacement(GroupTable groups, int q, ulong seed) : Placement
 {
     private const ulong Purpose = 0x72616E646F6D; // "random"
 
@@ -13,7 +13,9 @@ internal sealed class RandomPlacement(int ranks, int q, ulong seed) : Placement
 
     public override void Byzantine(long step, Span<bool> isByzantine)
     {
-        if (isByzantine.Length != ranks) throw new ArgumentException($"expected {ranks} marks, found {isByzantine.Length}", nameof(isByzantine));
+        if (isByzantine.Length != groups.Ranks) throw new ArgumentException($"expected {groups.Ranks} marks, found {isByzantine.Length}", nameof(isByzantine));
         Choose(new SeededRandom(seed, Purpose, (ulong)step), q, isByzantine);
     }
+
+    public override CountLaw Struck(ReadOnlySpan<double> chances) => GroupLaw.Struck(groups.GroupCount, q, chances);
 }

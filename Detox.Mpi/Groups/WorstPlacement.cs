@@ -11,6 +11,9 @@ internal sealed class WorstPlacement : Placement
 
     private readonly bool[] _isByzantine;
 
+    // How many groups have 0, 1, ..., r Byzantine ranks.
+    private readonly int[] _groupsWith;
+
     public WorstPlacement(GroupTable groups, int q, ulong seed)
     {
         _isByzantine = new bool[groups.Ranks];
@@ -31,6 +34,14 @@ internal sealed class WorstPlacement : Placement
             then.AddRange(members.AsSpan(groups.Majority));
         }
         foreach (int rank in first.Concat(then).Take(q)) _isByzantine[rank] = true;
+
+        _groupsWith = new int[groups.GroupSize + 1];
+        for (int group = 0; group < groups.GroupCount; group++)
+        {
+            int byzantine = 0;
+            foreach (int rank in groups.Members(group)) byzantine += _isByzantine[rank] ? 1 : 0;
+            _groupsWith[byzantine]++;
+        }
     }
 
     public override string Name => "worst";
@@ -40,5 +51,13 @@ internal sealed class WorstPlacement : Placement
         if (isByzantine.Length != _isByzantine.Length)
             throw new ArgumentException($"expected {_isByzantine.Length} marks, found {isByzantine.Length}", nameof(isByzantine));
         _isByzantine.CopyTo(isByzantine);
+    }
+
+    public override CountLaw Struck(ReadOnlySpan<double> chances)
+    {
+        CountLaw all = CountLaw.Certain(0);
+        for (int b = 0; b < _groupsWith.Length; b++)
+            if (_groupsWith[b] > 0) all = all.Plus(GroupLaw.Binomial(_groupsWith[b], chances[b]));
+        return all;
     }
 }

@@ -218,4 +218,6 @@ internal sealed class GivenPlacement(int[] byzantine) : Detox.Mpi.Groups.Placeme
         isByzantine.Clear();
         foreach (int rank in byzantine) isByzantine[rank] = true;
     }
+
+    public override Detox.Mpi.Groups.CountLaw Struck(ReadOnlySpan<double> chances) => throw new NotSupportedException("No test asks for the law of ranks that are given.");
 }
