@@ -1,10 +1,13 @@
 using System.Diagnostics;
+using System.Text.RegularExpressions;
 using Detox.Gpu;
 using Detox.Gpu.Aggregation;
 using Detox.Gpu.Devices;
+using Detox.Gpu.Devices.Cpu;
 using Detox.Gpu.Digests;
 using Detox.Gpu.Kernels;
 using Detox.Gpu.Networks;
+using Detox.Mpi.Data;
 using Detox.Mpi.Training;
 
 namespace Detox.Mpi.Commands;
@@ -23,12 +26,11 @@ internal sealed record Measurement(string Name, string Case, int Threads, double
 /// <summary>The measurements of bench: warmed up, repeated, medians.</summary>
 internal static class Benchmarks
 {
-    private const double WarmSeconds = 0.3;
-    private const double MeasureSeconds = 1.0;
-    private const double LongestSeconds = 20;
     private const int FewestRuns = 7;
     private const int RuleWidth = 1_000_000;
     private const int GemmSize = 1024;
+    private const int BallotLength = 431_080;
+    private static readonly Timing _usual = new(WarmSeconds: 0.3, MeasureSeconds: 1, LongestSeconds: 20, FewestRuns);
 
     private static readonly string[] _rules = ["mean", "median", "geometric-median", "multi-krum", "bulyan"];
 
@@ -68,7 +70,7 @@ internal static class Benchmarks
             if (Wanted("ballot"))
             {
                 foreach (BallotKind kind in Enum.GetValues<BallotKind>())
-                    yield return Ballot(device, threads, kind, 431_080);
+                    yield return Ballot(device, threads, kind);
             }
 
             if (Wanted("layer"))
@@ -82,6 +84,43 @@ internal static class Benchmarks
                 foreach (Measurement kernel in Kernels(device, threads)) yield return kernel;
         }
     }
+
+    /// <summary>What a step's seconds follow from, within some tenths of a second: a gradient of a smaller batch, ballots, arithmetic and copying.</summary>
+    /// <param name="model">Null: a product of matrices stands for its gradient.</param>
+    public static IReadOnlyList<Measurement> Briefly(string? model, int batch, ImageShape shape, BallotKind ballot)
+    {
+        const int largestBatch = 8, copied = 1 << 23;
+        Timing brief = new(WarmSeconds: 0, MeasureSeconds: 0.03, LongestSeconds: 0.2, FewestRuns: 3);
+        List<Measurement> measurements = [];
+        foreach (int threads in (int[])[.. new[] { 1, Environment.ProcessorCount }.Distinct()])
+        {
+            using CpuDevice device = new(threads);
+            if (threads == 1) measurements.Add(model is null ? Gemm(device, threads, brief) : Gradient(device, threads, model, Math.Min(batch, largestBatch), shape, brief));
+            measurements.Add(Ballot(device, threads, ballot, brief));
+            using KernelBenchmarks kernels = new(device);
+            foreach (KernelCase peak in (KernelCase[])[kernels.Arithmetic(), kernels.Copying(copied)])
+            {
+                double seconds = Median(device, kernels.Any, peak.Run, brief);
+                measurements.Add(new Measurement("kernel", peak.Name, threads, seconds, peak.Flops / seconds / 1e9, peak.Bytes / seconds));
+            }
+        }
+
+        return measurements;
+    }
+
+    /// <summary>The rule, the rows and the width of a measurement of a rule.</summary>
+    /// <exception cref="FormatException">The case is none of bench's.</exception>
+    public static (string Rule, int Rows, int Width) RuleOf(Measurement measurement)
+    {
+        Match match = Regex.Match(measurement.Case, @"^(\S+) n=(\d+) d=(\d+)\z", RegexOptions.CultureInvariant);
+        if (!match.Success) throw new FormatException($"expected a case as '{RuleCase("median", 15)}', found '{measurement.Case}'");
+        return (match.Groups[1].Value, int.Parse(match.Groups[2].ValueSpan), int.Parse(match.Groups[3].ValueSpan));
+    }
+
+    private static string RuleCase(string rule, int rows) => $"{rule} n={rows} d={RuleWidth}";
+
+    /// <summary>What rules of n rows are told: as many wrong rows as bulyan can stand, so that all are told the same f.</summary>
+    public static int ToldOf(int rows) => (rows - 3) / 4;
 
     /// <summary>The device's peaks, then every op with its share of them.</summary>
     private static IEnumerable<Measurement> Kernels(Device device, int threads)
@@ -104,9 +143,12 @@ internal static class Benchmarks
     }
 
     private static Measurement Gradient(Device device, int threads, string model, int batch, int side = 28, int channels = 1)
+        => Gradient(device, threads, model, batch, new ImageShape(side, side, channels));
+
+    private static Measurement Gradient(Device device, int threads, string model, int batch, ImageShape shape, Timing? timing = null)
     {
-        using GradientCase one = new(device, model, batch, side, channels);
-        double seconds = Median(device, one.Payload, one.Run);
+        using GradientCase one = new(device, model, batch, shape);
+        double seconds = Median(device, one.Payload, one.Run, timing);
         DeviceWork before = device.Work;
         one.Run();
         return new Measurement("gradient", $"{model} batch {batch}", threads, seconds, one.Network.GradientFlops(batch) / seconds / 1e9, null) { Work = device.Work - before };
@@ -143,7 +185,7 @@ internal static class Benchmarks
     /// <summary>Each layer of a network, forward and backward, as it runs within gradients: medians, with the share of the arithmetic peak.</summary>
     private static IEnumerable<Measurement> Layers(Device device, int threads, double peakFlops, string model, int batch, int side, int channels)
     {
-        using GradientCase one = new(device, model, batch, side, channels);
+        using GradientCase one = new(device, model, batch, new ImageShape(side, side, channels));
         one.Run();
         Dictionary<LayerPass, List<double>> times = [];
         float[] waited = new float[1];
@@ -178,30 +220,29 @@ internal static class Benchmarks
         return arithmetic.Flops / Median(device, any, arithmetic.Run);
     }
 
-    private static Measurement Gemm(Device device, int threads)
+    private static Measurement Gemm(Device device, int threads, Timing? timing = null)
     {
         const int n = GemmSize;
         using DeviceBuffer a = Random(device, n * n), b = Random(device, n * n), c = device.Allocate(n * n);
-        double seconds = Median(device, c, () => device.Run(new MatrixMultiply(n, n, n, a.All, b.All, c.All)));
+        double seconds = Median(device, c, () => device.Run(new MatrixMultiply(n, n, n, a.All, b.All, c.All)), timing);
         return new Measurement("gemm", $"{n} x {n} x {n}", threads, seconds, 2.0 * n * n * n / seconds / 1e9, null);
     }
 
     private static Measurement Rule(Device device, int threads, string name, int n)
     {
-        // As many wrong rows as bulyan can stand, so that all rules are told the same f.
-        int f = (n - 3) / 4;
-        using AggregationRule rule = AggregationRule.Parse(name, f);
+        using AggregationRule rule = AggregationRule.Parse(name, ToldOf(n));
         using DeviceBuffer rows = Random(device, (long)n * RuleWidth), output = device.Allocate(RuleWidth);
         long[] offsets = [.. Enumerable.Range(0, n).Select(i => (long)i * RuleWidth)];
         double seconds = Median(device, output, () => rule.Aggregate(device, new Rows(rows.All, offsets, RuleWidth), output.All));
-        return new Measurement("rule", $"{name} n={n} d={RuleWidth}", threads, seconds, null, (double)n * RuleWidth * sizeof(float) / seconds);
+        return new Measurement("rule", RuleCase(name, n), threads, seconds, null, (double)n * RuleWidth * sizeof(float) / seconds);
     }
 
-    private static Measurement Ballot(Device device, int threads, BallotKind kind, int length)
+    private static Measurement Ballot(Device device, int threads, BallotKind kind, Timing? timing = null)
     {
+        const int length = BallotLength;
         using DeviceBuffer vector = Random(device, length);
         BallotTree tree = new(device, kind, length);
-        double seconds = Median(device, vector, () => tree.Compute(vector.All));
+        double seconds = Median(device, vector, () => tree.Compute(vector.All), timing);
         return new Measurement("ballot", $"{kind.ToString().ToLowerInvariant()} d={length}", threads, seconds, null, (double)length * sizeof(float) / seconds);
     }
 
@@ -217,8 +258,9 @@ internal static class Benchmarks
     }
 
     /// <param name="result">What the work writes, or anything of the device: reading one float of it waits for the work.</param>
-    private static double Median(Device device, DeviceBuffer result, Action work)
+    private static double Median(Device device, DeviceBuffer result, Action work, Timing? timing = null)
     {
+        (double warmSeconds, double measureSeconds, double longestSeconds, int fewestRuns) = timing ?? _usual;
         float[] one = new float[1];
         void WorkAndWait()
         {
@@ -228,11 +270,11 @@ internal static class Benchmarks
 
         long start = Stopwatch.GetTimestamp();
         do WorkAndWait();
-        while (Stopwatch.GetElapsedTime(start).TotalSeconds < WarmSeconds);
+        while (Stopwatch.GetElapsedTime(start).TotalSeconds < warmSeconds);
 
         List<double> seconds = [];
         start = Stopwatch.GetTimestamp();
-        while (Stopwatch.GetElapsedTime(start).TotalSeconds < (seconds.Count < FewestRuns ? LongestSeconds : MeasureSeconds))
+        while (Stopwatch.GetElapsedTime(start).TotalSeconds < (seconds.Count < fewestRuns ? longestSeconds : measureSeconds))
         {
             long before = Stopwatch.GetTimestamp();
             WorkAndWait();
@@ -241,6 +283,9 @@ internal static class Benchmarks
 
         return Middle(seconds);
     }
+
+    /// <summary>How long a case is run to warm up, then to measure it, and the longest where that is less than the fewest runs take.</summary>
+    private sealed record Timing(double WarmSeconds, double MeasureSeconds, double LongestSeconds, int FewestRuns);
 
     private static double Middle(List<double> seconds)
     {

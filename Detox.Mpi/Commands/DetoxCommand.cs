@@ -49,6 +49,7 @@ internal static class DetoxCommand
         root.Add(AttackCommand.Create());
         root.Add(BenchCommand.Create());
         root.Add(DoctorCommand.Create(launcher));
+        root.Add(PlanCommand.Create());
         return root;
     }
 }

@@ -2,6 +2,7 @@ using Detox.Gpu;
 using Detox.Gpu.Devices;
 using Detox.Gpu.Networks;
 using Detox.Mpi.Attacks;
+using Detox.Mpi.Data;
 using Detox.Mpi.Training;
 
 namespace Detox.Mpi.Commands;
@@ -13,9 +14,9 @@ internal sealed class GradientCase : IGradientSource, IDisposable
     private readonly float[] _images;
     private readonly int[] _labels;
 
-    public GradientCase(Device device, string model, int batch, int side, int channels)
+    public GradientCase(Device device, string model, int batch, ImageShape shape)
     {
-        Network = Network.Create(model, device, side, side, channels, 10, batch);
+        Network = Network.Create(model, device, shape.Height, shape.Width, shape.Channels, 10, batch);
         _state = device.Allocate(Network.StateLength);
         Payload = device.Allocate(Network.PayloadLength);
         float[] values = new float[Network.StateLength];

@@ -24,6 +24,9 @@ internal sealed class KernelBenchmarks : IDisposable
 
     public KernelBenchmarks(Device device) => _device = device;
 
+    /// <summary>Memory of the device whose reading waits for all work.</summary>
+    public DeviceBuffer Any => _buffers[0];
+
     public void Dispose()
     {
         foreach (DeviceBuffer buffer in _buffers) buffer.Dispose();
@@ -37,10 +40,10 @@ internal sealed class KernelBenchmarks : IDisposable
     }
 
     /// <summary>Nothing but copying: the bandwidth that others are compared with.</summary>
-    public KernelCase Copying()
+    public KernelCase Copying(int floats = CopyFloats)
     {
-        DeviceBuffer from = Zeros(CopyFloats), to = Zeros(CopyFloats);
-        return new KernelCase("copy", 0, 2.0 * CopyFloats * sizeof(float), () => _device.Copy(from.All, to.All));
+        DeviceBuffer from = Zeros(floats), to = Zeros(floats);
+        return new KernelCase("copy", 0, 2.0 * floats * sizeof(float), () => _device.Copy(from.All, to.All));
     }
 
     public IEnumerable<KernelCase> Cases() => [.. Convolutions(), .. Elementwise(), .. Passes(), .. Ballots()];
