@@ -157,7 +157,7 @@ internal static class Benchmarks
     /// <summary>A worker's part of a step in which its vector is wanted.</summary>
     private static Measurement WorkerStep(Device device, int threads, string model, int batch, int side = 28, int channels = 1)
     {
-        using WorkerCase one = new(device, BallotKind.Sha256, model, batch, side, channels);
+        using WorkerCase one = new(device, BallotKind.Sha256, model, batch, new ImageShape(side, side, channels));
         return Step(device, threads, $"worker, {model} batch {batch}", () =>
         {
             one.Vote();
@@ -169,7 +169,7 @@ internal static class Benchmarks
     private static Measurement ServerStep(Device device, int threads, string model, string rule)
     {
         TrainOptions options = new TrainOptions { Ranks = 45, Byzantine = 6, Model = model, Across = rule }.Resolve(launchedRanks: null, cores: threads);
-        using ServerCase one = new(device, options, side: 28, channels: 1);
+        using ServerCase one = new(device, options, new ImageShape(28, 28, 1));
         return Step(device, threads, $"rank 0, {model} n={options.GroupCount} {rule}", one.Run);
     }
 

@@ -2,6 +2,7 @@ using Detox.Gpu;
 using Detox.Gpu.Devices;
 using Detox.Gpu.Digests;
 using Detox.Gpu.Networks;
+using Detox.Mpi.Data;
 using Detox.Mpi.Training;
 
 namespace Detox.Mpi.Commands;
@@ -20,10 +21,10 @@ internal sealed class ServerCase : IDisposable
     private readonly Ballot[] _ballots;
 
     /// <param name="options">Resolved; a winner of each group.</param>
-    public ServerCase(Device device, TrainOptions options, int side, int channels)
+    public ServerCase(Device device, TrainOptions options, ImageShape shape)
     {
         int n = options.GroupCount;
-        _network = Network.Create(options.Model, device, side, side, channels, 10, options.Batch, onlyEvaluates: true);
+        _network = Network.Create(options.Model, device, shape.Height, shape.Width, shape.Channels, 10, options.Batch, onlyEvaluates: true);
         _weights = new ModelWeights(device, _network.StateLength);
         _optimizer = new Optimizer(device, _network.Parameters, options);
         _aggregator = new Aggregator(device, options, n, _optimizer, _network, _weights.View);

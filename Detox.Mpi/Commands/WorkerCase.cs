@@ -1,5 +1,6 @@
 using Detox.Gpu.Devices;
 using Detox.Gpu.Digests;
+using Detox.Mpi.Data;
 using Detox.Mpi.Training;
 
 namespace Detox.Mpi.Commands;
@@ -11,9 +12,9 @@ internal sealed class WorkerCase : IDisposable
     private readonly ModelWeights _weights;
     private readonly Payload _payload;
 
-    public WorkerCase(Device device, BallotKind ballot, string model, int batch, int side, int channels)
+    public WorkerCase(Device device, BallotKind ballot, string model, int batch, ImageShape shape)
     {
-        _gradient = new GradientCase(device, model, batch, side, channels);
+        _gradient = new GradientCase(device, model, batch, shape);
         _weights = new ModelWeights(device, _gradient.Network.StateLength);
         _payload = new Payload(device, ballot, _gradient.Network.PayloadLength);
         _gradient.Network.Initialise(1, _weights.Values);

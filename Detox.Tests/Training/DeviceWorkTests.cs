@@ -40,7 +40,7 @@ public sealed class DeviceWorkTests
     public void AWorkerWaitsForItsBallotAndForAVectorThatIsWanted(BallotKind ballot)
     {
         const int batch = 4, side = 28;
-        using WorkerCase worker = new(_devices[0], ballot, "lenet", batch, side, channels: 1);
+        using WorkerCase worker = new(_devices[0], ballot, "lenet", batch, new ImageShape(side, side, 1));
         worker.Vote();
         DeviceWork vote = Work(worker.Vote), fetch = Work(worker.FetchVector), again = Work(worker.FetchVector);
         Assert.That((vote.Waits, fetch.Waits, again.Waits), Is.EqualTo((1L, 1L, 0L)), "ballot, vector, the same vector again");
@@ -59,7 +59,7 @@ public sealed class DeviceWorkTests
     public void APartOfRanksThatShareAProcessIsWaitedForOnce()
     {
         using CpuDevice host = new(1);
-        using GradientCase onHost = new(host, "mlp", batch: 2, side: 28, channels: 1), source = new(_devices[0], "mlp", batch: 2, side: 28, channels: 1);
+        using GradientCase onHost = new(host, "mlp", batch: 2, new ImageShape(28, 28, 1)), source = new(_devices[0], "mlp", batch: 2, new ImageShape(28, 28, 1));
         using DeviceGradient gradient = new(source, _devices[0], source.Network);
         float[] values = new float[source.Network.StateLength];
         source.Network.Initialise(2, values);
@@ -69,10 +69,22 @@ public sealed class DeviceWorkTests
         Comparisons.BitEqual(host.Download(expected), host.Download(payload), "the payload");
     }
 
-    /// <summary>Vectors that are all there: their ballots, the weights with the loss, and in between only distances, on which the host chooses.</summary>
+    /// <summary>Vectors that are all there: their ballots, the weights with the loss, and in between only distances or norms, and signs, on which the host chooses.</summary>
     [TestCase("mean", 1, 2)]
     [TestCase("median", 1, 2)]
     [TestCase("sign-majority", 1, 2)]
+    [TestCase("trimmed-mean", 1, 2)]
+    [TestCase("meamed", 1, 2)]
+    [TestCase("phocas", 1, 2)]
+    [TestCase("huber", 1, 3)]
+    [TestCase("centered-clipping", 1, 3)]
+    [TestCase("mda", 1, 3)]
+    [TestCase("monna", 1, 3)]
+    [TestCase("cge", 1, 3)]
+    [TestCase("caf", 1, 3)]
+    [TestCase("smea", 1, 3)]
+    [TestCase("dnc", 1, 3)]
+    [TestCase("signguard", 1, 4)]
     [TestCase("krum", 1, 3)]
     [TestCase("multi-krum", 1, 3)]
     [TestCase("bulyan", 1, 3)]
@@ -87,7 +99,7 @@ public sealed class DeviceWorkTests
         options = bucketsOf > 1 ? options with { Within = rule, Across = rule == "median" ? rule : "geometric-median" } : options with { Across = rule };
         options = options.Resolve(launchedRanks: null, cores: 1);
         Assert.That(options.Validate(), Is.Empty);
-        using ServerCase server = new(_devices[0], options, side: 28, channels: 1);
+        using ServerCase server = new(_devices[0], options, new ImageShape(28, 28, 1));
         server.Run();
         Assert.That(Work(server.Run).Waits, Is.EqualTo(waits));
     }

@@ -18,7 +18,7 @@ public sealed class SignGuardRule : AggregationRule
     private readonly RandomColumns _random = new();
     private DeviceBuffer? _gathered;
     private long[] _columns = [];
-    private float[] _signs = [];
+    private float[] _values = [];
     private double[] _lengths = [];
     private double[] _sorted = [];
     private double[] _features = [];
@@ -96,13 +96,13 @@ public sealed class SignGuardRule : AggregationRule
 
         View gathered = _gathered.All.Slice(0, (long)n * columns);
         vectors.Device.Run(new GatherColumns(vectors.Rows, drawn, gathered));
-        Span<float> signs = Scratch(ref _signs, columns);
+        Span<float> values = Scratch(ref _values, n * columns);
+        vectors.Device.Read(gathered, values);
         Span<double> features = Scratch(ref _features, MeanShift.Features * n);
         for (int i = 0; i < n; i++)
         {
-            vectors.Device.Read(gathered.Slice((long)i * columns, columns), signs);
             int positive = 0, negative = 0;
-            foreach (float value in signs)
+            foreach (float value in values.Slice(i * columns, columns))
             {
                 if (value > 0) positive++;
                 if (value < 0) negative++;
