@@ -19,6 +19,9 @@ internal readonly struct DeviceRows(ArrayView<float> memory, ArrayView<long> off
     /// <summary>The place at which a row begins.</summary>
     public long Start(int row) => offsets[row];
 
+    /// <summary>A row's values from a column on.</summary>
+    public ArrayView<float> From(int row, long column) => memory.SubView(offsets[row] + column);
+
     public static DeviceRows Of(IlgpuDevice device, Rows rows)
         => new(IlgpuDevice.Floats(rows.Memory), device.Upload(_offsets, rows.Offsets), rows.Count);
 }

@@ -7,7 +7,7 @@ namespace Detox.Gpu.Kernels;
 public readonly unsafe ref partial struct PairwiseSquaredDistances
 {
     // Rows on each side of a tile of pairs.
-    private const int TileRows = 4;
+    private const int TileRows = 16;
 
     private static readonly Scratch<float> _chunkSums = new();
     private static readonly Scratch<double> _places = new();
@@ -17,11 +17,11 @@ public readonly unsafe ref partial struct PairwiseSquaredDistances
         Distances.Clear();
         int n = Rows.Count, pairs = n * (n - 1) / 2, side = (n + TileRows - 1) / TileRows, tiles = side * (side + 1) / 2;
         if (pairs == 0 || Rows.Width == 0) return;
-        long chunks = (Rows.Width + Chunk - 1) / Chunk, items = chunks * tiles;
+        long chunks = (Rows.Width + Chunk - 1) / Chunk;
         DeviceRows from = DeviceRows.Of(device, Rows);
         ArrayView<float> chunkSums = device.Room(_chunkSums, chunks * pairs);
         ArrayView<double> places = device.Room(_places, Distances.Length);
-        device.Launch((items + TileChunk.Items - 1) / TileChunk.Items, new TileChunk(from, Rows.Width, tiles, items, pairs, chunkSums));
+        device.Launch(chunks * tiles, new TileChunk(from, Rows.Width, tiles, pairs, chunkSums));
         device.Each(places.Length, new Place(n, chunks, pairs, chunkSums, places));
         device.Download(places, Distances);
     }
@@ -32,25 +32,27 @@ public readonly unsafe ref partial struct PairwiseSquaredDistances
     /// <summary>Where the sum of a chunk of a pair lies: there may be more than 2^31 of them.</summary>
     internal static long ChunkSum(long chunk, int pairs, int pair) => (chunk * pairs) + pair;
 
-    // Sixteen threads, one a lane, sum a chunk of a tile of 4 by 4 rows: neighbours read neighbouring floats, and the tiles of a
-    // chunk, which follow one another, find its rows in the cache. Each of the sixteen then joins the lanes of one pair.
-    // Sixteen floats of shared memory are followed by one that is not used, so that no two threads of a warp meet in a bank.
-    // Lanes could pass from thread to thread by shuffles, but not on every device of OpenCL.
-    internal readonly struct TileChunk(DeviceRows rows, long width, int tiles, long items, int pairs, ArrayView<float> chunkSums) : IKernel
+    // A group sums a chunk of a tile of 16 by 16 rows. 128 columns of the tile's rows at a time lie in shared memory, so that a tile reads each
+    // of its rows once; a thread sums one lane of 8 by 4 pairs in registers. Where there are no more columns there are zeros, whose squares
+    // change no sum. A column's sixteen rows lie side by side, to be read by fours, with four floats behind them that are not used: so no two of
+    // eight threads with neighbouring columns meet in a bank.
+    internal readonly struct TileChunk(DeviceRows rows, long width, int tiles, int pairs, ArrayView<float> chunkSums) : IKernel
     {
-        /// <summary>Tiles, each with a chunk, of a group.</summary>
-        public const int Items = 8;
+        private const int Slice = 128, Stride = TileRows + 4, TileFloats = Slice * Stride, PairFloats = Lanes + 1;
 
-        private const int PairFloats = Lanes + 1, TileFloats = TileRows * TileRows * PairFloats;
+        // Each warp brings four rows, a column of theirs and every thirty-second after it a thread.
+        private const int Warp = 32;
 
-        public static int Threads => Items * Lanes;
+        // A thread's pairs.
+        private const int RowsOfI = 8, RowsOfJ = 4, PartsOfJ = TileRows / RowsOfJ;
+
+        public static int Threads => Lanes * (TileRows / RowsOfI) * PartsOfJ;
 
         public void Run()
         {
-            ArrayView<float> shared = SharedMemory.Allocate<float>(Items * TileFloats);
-            int lane = Group.IdxX % Lanes, slot = Group.IdxX / Lanes;
-            long item = ((long)Grid.IdxX * Items) + slot, chunk = item / tiles;
-            int tile = (int)(item % tiles), top = 0, across = (rows.Count + TileRows - 1) / TileRows;
+            ArrayView<float> shared = SharedMemory.Allocate<float>(2 * TileFloats);
+            int thread = Group.IdxX, tile = Grid.IdxX % tiles, top = 0, across = (rows.Count + TileRows - 1) / TileRows;
+            long chunk = Grid.IdxX / tiles;
             while (tile >= across)
             {
                 tile -= across;
@@ -58,41 +60,65 @@ public readonly unsafe ref partial struct PairwiseSquaredDistances
                 top++;
             }
 
-            // Beyond the last item there are no columns to sum, and nothing is kept.
-            int i = top * TileRows, j = (top + tile) * TileRows;
-            SumLanes(i, j, chunk, lane, shared, (slot * TileFloats) + lane);
-            Group.Barrier();
-            int pair = lane;
-            i += pair / TileRows;
-            j += pair % TileRows;
-            if (item < items & i < j & j < rows.Count)
-                chunkSums[ChunkSum(chunk, pairs, Pair(rows.Count, i, j))] = Join(shared, (slot * TileFloats) + (pair * PairFloats));
-        }
-
-        private void SumLanes(int i, int j, long chunk, int lane, ArrayView<float> shared, int to)
-        {
-            long begin = chunk * Chunk;
-            long x0 = Start(i, begin), x1 = Start(i + 1, begin), x2 = Start(i + 2, begin), x3 = Start(i + 3, begin);
-            long y0 = Start(j, begin), y1 = Start(j + 1, begin), y2 = Start(j + 2, begin), y3 = Start(j + 3, begin);
-            Four s0 = default, s1 = default, s2 = default, s3 = default;
-            int end = (int)Math.Min(Chunk, width - begin);
-            for (int k = lane; k < end; k += Lanes)
+            // On the diagonal both sides are the same rows.
+            int firstI = top * TileRows, firstJ = (top + tile) * TileRows, sideOfJ = tile == 0 ? 0 : TileFloats;
+            int lane = thread & (Lanes - 1), part = thread / Lanes, ofI = part / PartsOfJ * RowsOfI, ofJ = (part & (PartsOfJ - 1)) * RowsOfJ;
+            bool hasPairs = firstI + ofI < firstJ + ofJ + RowsOfJ - 1 & firstJ + ofJ < rows.Count;
+            int columns = (int)Math.Min(Chunk, width - (chunk * Chunk)), row = thread / Warp * 4, column = thread & (Warp - 1);
+            FourRows fromI = Rows(firstI + row, chunk * Chunk), fromJ = Rows(firstJ + row, chunk * Chunk);
+            ArrayView<Four> to = shared.SubView((column * Stride) + row).Cast<Four>();
+            ArrayView<Four> x = shared.SubView((lane * Stride) + ofI).Cast<Four>(), y = shared.SubView(sideOfJ + (lane * Stride) + ofJ).Cast<Four>();
+            Sums sums = default;
+            for (int first = 0; first < columns; first += Slice)
             {
-                Four y = new() { A = rows[y0 + k], B = rows[y1 + k], C = rows[y2 + k], D = rows[y3 + k] };
-                s0 = s0.PlusSquares(rows[x0 + k], y);
-                s1 = s1.PlusSquares(rows[x1 + k], y);
-                s2 = s2.PlusSquares(rows[x2 + k], y);
-                s3 = s3.PlusSquares(rows[x3 + k], y);
+                int at = Math.Min(first + column, columns - 1), left = columns - first - column;
+                Bring(fromI.From(at), left, to);
+                if (tile != 0) Bring(fromJ.From(at), left, to.SubView(TileFloats / 4));
+                Group.Barrier();
+                if (hasPairs)
+                {
+                    sums = sums.PlusSquares(x, y, 0);
+                    sums = sums.PlusSquares(x, y, 1);
+                    sums = sums.PlusSquares(x, y, 2);
+                    sums = sums.PlusSquares(x, y, 3);
+                    sums = sums.PlusSquares(x, y, 4);
+                    sums = sums.PlusSquares(x, y, 5);
+                    sums = sums.PlusSquares(x, y, 6);
+                    sums = sums.PlusSquares(x, y, 7);
+                }
+
+                Group.Barrier();
             }
 
-            s0.Store(shared, to);
-            s1.Store(shared, to + (TileRows * PairFloats));
-            s2.Store(shared, to + (2 * TileRows * PairFloats));
-            s3.Store(shared, to + (3 * TileRows * PairFloats));
+            // The lanes of a pair side by side, with one float behind them that is not used.
+            sums.Store(shared, (((ofI * TileRows) + ofJ) * PairFloats) + lane);
+            Group.Barrier();
+            for (int pair = thread; pair < TileRows * TileRows; pair += Threads)
+            {
+                int i = firstI + (pair / TileRows), j = firstJ + (pair % TileRows);
+                if (i < j & j < rows.Count) chunkSums[ChunkSum(chunk, pairs, Pair(rows.Count, i, j))] = Join(shared, pair * PairFloats);
+            }
         }
 
-        // Beyond the last row the last row stands in.
-        private long Start(int row, long begin) => rows.Start(Math.Min(row, rows.Count - 1)) + begin;
+        // Where four rows have a column. Beyond the last row the last row stands in.
+        private FourRows Rows(int first, long column) => new() { A = Row(first, column), B = Row(first + 1, column), C = Row(first + 2, column), D = Row(first + 3, column) };
+
+        private ArrayView<float> Row(int row, long column) => rows.From(Math.Min(row, rows.Count - 1), column);
+
+        private static void Bring(FourRows from, int columns, ArrayView<Four> to)
+        {
+            to[0] = Column(from, 0, columns);
+            to[Warp * Stride / 4] = Column(from, Warp, columns);
+            to[2 * Warp * Stride / 4] = Column(from, 2 * Warp, columns);
+            to[3 * Warp * Stride / 4] = Column(from, 3 * Warp, columns);
+        }
+
+        private static Four Column(FourRows from, int column, int columns)
+        {
+            Four values = default;
+            if (column < columns) values = new() { A = from.A[column], B = from.B[column], C = from.C[column], D = from.D[column] };
+            return values;
+        }
 
         // By halves: l with l + 8, then + 4, + 2, + 1.
         private static float Join(ArrayView<float> lanes, int at) => Portable.Add(Eight(lanes, at), Eight(lanes, at + 1));
@@ -101,6 +127,50 @@ public readonly unsafe ref partial struct PairwiseSquaredDistances
 
         private static float Quad(ArrayView<float> lanes, int at)
             => Portable.Add(Portable.Add(lanes[at], lanes[at + 8]), Portable.Add(lanes[at + 4], lanes[at + 12]));
+
+        private struct FourRows
+        {
+            public ArrayView<float> A, B, C, D;
+
+            public readonly FourRows From(int column) => new() { A = A.SubView(column), B = B.SubView(column), C = C.SubView(column), D = D.SubView(column) };
+        }
+
+        // A lane of eight rows by four.
+        private struct Sums
+        {
+            public Four Row0, Row1, Row2, Row3, Row4, Row5, Row6, Row7;
+
+            // Of the step's column that belongs to the lane.
+            public readonly Sums PlusSquares(ArrayView<Four> x, ArrayView<Four> from, int step)
+            {
+                int at = step * Lanes * Stride / 4;
+                Four low = x[at], high = x[at + 1], y = from[at];
+                return new()
+                {
+                    Row0 = Row0.PlusSquares(low.A, y),
+                    Row1 = Row1.PlusSquares(low.B, y),
+                    Row2 = Row2.PlusSquares(low.C, y),
+                    Row3 = Row3.PlusSquares(low.D, y),
+                    Row4 = Row4.PlusSquares(high.A, y),
+                    Row5 = Row5.PlusSquares(high.B, y),
+                    Row6 = Row6.PlusSquares(high.C, y),
+                    Row7 = Row7.PlusSquares(high.D, y),
+                };
+            }
+
+            public readonly void Store(ArrayView<float> shared, int to)
+            {
+                const int row = TileRows * PairFloats;
+                Row0.Store(shared, to);
+                Row1.Store(shared, to + row);
+                Row2.Store(shared, to + (2 * row));
+                Row3.Store(shared, to + (3 * row));
+                Row4.Store(shared, to + (4 * row));
+                Row5.Store(shared, to + (5 * row));
+                Row6.Store(shared, to + (6 * row));
+                Row7.Store(shared, to + (7 * row));
+            }
+        }
 
         private struct Four
         {
