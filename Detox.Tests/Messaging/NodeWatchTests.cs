@@ -119,20 +119,21 @@ public sealed class NodeWatchTests
         AssertSaid(Line(killed, 3));
     }
 
-    /// <summary>All that watch the first rank are killed after it, where a launcher kills the whole node.</summary>
-    [TestCase(false)]
-    [TestCase(true)]
-    public void TheFirstRankIsNamedOnceTheLauncherCannotBeKilling(bool isAtWork)
+    /// <summary>A launcher that kills the whole node kills the first rank before those that watch it, and the second one after the first.</summary>
+    [TestCase(0, false, false)]
+    [TestCase(0, true, true)]
+    [TestCase(1, true, false)]
+    public void WhoIsKilledFirstIsNamedOnceTheLauncherCannotBeKilling(int place, bool isAtWork, bool isLate)
     {
         const double killingSeconds = 0.9;
         using Process launcher = Process.Start("bash", ["-c", isAtWork ? "while :; do :; done" : "exec sleep 60"]);
         WatchedProcess killed = New(WatchedProcess.Leaves);
-        StartNode([killed, null, null], launcher.Id);
+        StartNode([place == 0 ? killed : null, place == 0 ? null : killed], launcher.Id);
         long start = Stopwatch.GetTimestamp();
         killed.Signal(MpiJob.Kill);
-        AssertSaid(Line(killed, 0));
+        AssertSaid(Line(killed, place));
         launcher.Kill();
-        Assert.That(Stopwatch.GetElapsedTime(start).TotalSeconds, isAtWork ? Is.GreaterThan(killingSeconds) : Is.LessThan(killingSeconds));
+        Assert.That(Stopwatch.GetElapsedTime(start).TotalSeconds, isLate ? Is.GreaterThan(killingSeconds) : Is.LessThan(killingSeconds));
     }
 
     public static string LineOf(int rank, string host, int process) => $"detox: rank {rank} on {host} (process {process}) has died: it was killed, it crashed, or memory ran out.";
