@@ -128,11 +128,19 @@ public sealed class NodeWatchTests
         const double killingSeconds = 0.9;
         using Process launcher = Process.Start("bash", ["-c", isAtWork ? "while :; do :; done" : "exec sleep 60"]);
         WatchedProcess killed = New(WatchedProcess.Leaves);
-        StartNode([place == 0 ? killed : null, place == 0 ? null : killed], launcher.Id);
         long start = Stopwatch.GetTimestamp();
-        killed.Signal(MpiJob.Kill);
-        AssertSaid(Line(killed, place));
-        launcher.Kill();
+        try
+        {
+            StartNode([place == 0 ? killed : null, place == 0 ? null : killed], launcher.Id);
+            start = Stopwatch.GetTimestamp();
+            killed.Signal(MpiJob.Kill);
+            AssertSaid(Line(killed, place));
+        }
+        finally
+        {
+            launcher.Kill();
+        }
+
         Assert.That(Stopwatch.GetElapsedTime(start).TotalSeconds, isLate ? Is.GreaterThan(killingSeconds) : Is.LessThan(killingSeconds));
     }
 
