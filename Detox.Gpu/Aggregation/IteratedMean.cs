@@ -1,7 +1,8 @@
 namespace Detox.Gpu.Aggregation;
 
 /// <summary>A point z = sum_j w_j x_j whose weights w are set anew by its distances from the vectors, again and again: Weiszfeld's iteration and its kin.</summary>
-/// <remarks>||z - x_i||^2 = sum_j w_j D_ij - (1/2) sum_jk w_j w_k D_jk for weights of the sum 1: the vectors are not read.</remarks>
+/// <remarks>||z - x_i||^2 = sum_j w_j D_ij - (1/2) sum_jk w_j w_k D_jk for weights of the sum 1: the vectors are not read. What is far from z must be left out (see <see cref="MajorityBall.FarthestRadii"/>): its
+/// square, though hardly weighed, would hide the other distances.</remarks>
 internal sealed class IteratedMean
 {
     private double[] _products = [];

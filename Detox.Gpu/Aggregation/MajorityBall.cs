@@ -6,6 +6,9 @@ namespace Detox.Gpu.Aggregation;
 /// <param name="SquaredRadius">+inf where no ball holds a majority: most vectors have a NaN or an infinity.</param>
 internal readonly record struct MajorityBall(int Centre, double SquaredRadius)
 {
+    /// <summary>A vector further off than so many radii pulls a point in a direction that float32 distances no longer resolve.</summary>
+    public const double FarthestRadii = 1e4;
+
     /// <param name="sorted">Room for n distances.</param>
     public static MajorityBall Find(ReadOnlySpan<double> squaredDistances, Span<double> sorted)
     {
@@ -21,15 +24,15 @@ internal readonly record struct MajorityBall(int Centre, double SquaredRadius)
         return least;
     }
 
-    /// <summary>Marks with 1 the vectors within so many radii of the centre, with 0 the others.</summary>
+    /// <summary>Marks with 1 the vectors that lie so near to the centre, with 0 the others.</summary>
     /// <returns>How many they are.</returns>
-    public int Mark(ReadOnlySpan<double> squaredDistances, double radii, Span<double> marks)
+    public int Mark(ReadOnlySpan<double> squaredDistances, double squaredReach, Span<double> marks)
     {
         int n = marks.Length, count = 0;
         for (int i = 0; i < n; i++)
         {
             double distance = squaredDistances[(Centre * n) + i];
-            bool isNear = double.IsFinite(SquaredRadius) && double.IsFinite(distance) && distance <= SquaredRadius * radii * radii;
+            bool isNear = double.IsFinite(SquaredRadius) && double.IsFinite(distance) && distance <= squaredReach;
             marks[i] = isNear ? 1 : 0;
             if (isNear) count++;
         }

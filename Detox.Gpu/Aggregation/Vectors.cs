@@ -4,9 +4,9 @@ using Detox.Gpu.Kernels;
 namespace Detox.Gpu.Aggregation;
 
 /// <summary>The vectors that a rule reduces: rows of a device's memory, or combinations of them that pre-rules made.</summary>
-/// <remarks>A combination is a weighted sum of the rows, and stays one: distances and norms of combinations follow from those of the rows, in double,
-/// ||sum_k c_k x_k||^2 = -(1/2) sum_kl c_k c_l D_kl for weights c of the sum 0, where the origin counts as a row. So a rule that
-/// weighs vectors by their distances needs no second matrix, however many pre-rules come before it. Distances and norms are measured when
+/// <remarks>A combination is a weighted sum of the rows, and stays one: distances and norms of combinations follow from those of the rows, in double
+/// (see <see cref="WeightedSquare"/>). So a rule that weighs vectors by their distances needs no second matrix, however many pre-rules come before it. Only where
+/// rows are so much longer than what is made of them that nothing would be known of a distance, or where a rule asks for rows, the combinations are computed, and are rows from then on. Distances and norms of rows are measured when
 /// they are first asked for, once. A vector with a part in rows that are at no finite distance from one another is at no finite distance
 /// from any other. It keeps its memory from call to call and belongs to one thread at a time.</remarks>
 public sealed class Vectors : IDisposable
@@ -19,10 +19,11 @@ public sealed class Vectors : IDisposable
     private long[] _offsets = [];
     private int _rows;
 
-    // [vector][row], where they are combinations.
-    private double[]? _weights;
-    private bool _areAffine;
+    // [vector][row], where they are combinations; and the memory for the next ones.
+    private bool _areCombinations;
+    private double[] _weights = [];
     private double[] _next = [];
+    private bool _areAffine;
 
     private double[] _rowDistances = [];
     private double[] _rowNorms = [];
@@ -30,11 +31,13 @@ public sealed class Vectors : IDisposable
     private bool _haveRowNorms;
     private double[] _distances = [];
     private double[] _norms = [];
-    private double[] _products = [];
+    private double[] _combination = [];
+    private bool[] _isFar = [];
     private float[] _rounded = [];
+    private bool _areRowsMade;
     private DeviceBuffer? _made;
-    private long[] _madeOffsets = [];
-    private bool _areMade;
+    private DeviceBuffer? _other;
+    private long[] _otherOffsets = [];
 
     public Device Device => _device ?? throw new InvalidOperationException("No rows have been taken.");
 
@@ -47,14 +50,13 @@ public sealed class Vectors : IDisposable
     /// <summary>What everything random in a rule depends on: another one every step.</summary>
     public ulong Seed { get; private set; }
 
-    /// <summary>The vectors as rows. Combinations are computed when they are first asked for so, into memory of their own.</summary>
+    /// <summary>The vectors as rows.</summary>
     public Rows Rows
     {
         get
         {
-            if (_weights is null) return new Rows(_memory, _offsets.AsSpan(0, _rows), Width);
-            if (!_areMade) Make();
-            return new Rows(_made!.All, _madeOffsets.AsSpan(0, Count), Width);
+            if (_areCombinations) Make();
+            return BaseRows;
         }
     }
 
@@ -63,17 +65,18 @@ public sealed class Vectors : IDisposable
     {
         get
         {
-            if (_weights is null) return RowDistances;
+            if (!_areCombinations) return RowDistances;
             Span<double> distances = AggregationRule.Scratch(ref _distances, Count * Count);
-            Derive(distances);
-            return distances;
+            if (Derive(distances)) return distances;
+            Make();
+            return RowDistances;
         }
     }
 
     /// <summary>n, squared, from one of the vectors; +inf where one is not finite.</summary>
     public void DistancesFrom(int vector, Span<double> distances)
     {
-        if (_weights is null && !_haveRowDistances) Device.Run(new SquaredDistances(Rows, Rows[vector], distances));
+        if (!_areCombinations && !_haveRowDistances) Device.Run(new SquaredDistances(Rows, Rows[vector], distances));
         else Distances.Slice(vector * Count, Count).CopyTo(distances);
     }
 
@@ -82,19 +85,23 @@ public sealed class Vectors : IDisposable
     {
         get
         {
-            if (_weights is null) return RowNorms;
+            if (!_areCombinations) return RowNorms;
             Span<double> norms = AggregationRule.Scratch(ref _norms, Count);
-            for (int i = 0; i < Count; i++) norms[i] = NormOf(i);
-            return norms;
+            if (DeriveNorms(norms)) return norms;
+            Make();
+            return RowNorms;
         }
     }
+
+    /// <summary>What combinations are of.</summary>
+    private Rows BaseRows => new(_memory, _offsets.AsSpan(0, _rows), Width);
 
     private ReadOnlySpan<double> RowDistances
     {
         get
         {
             Span<double> distances = AggregationRule.Scratch(ref _rowDistances, _rows * _rows);
-            if (!_haveRowDistances) Device.Run(new PairwiseSquaredDistances(new Rows(_memory, _offsets.AsSpan(0, _rows), Width), distances));
+            if (!_haveRowDistances) Device.Run(new PairwiseSquaredDistances(BaseRows, distances));
             _haveRowDistances = true;
             return distances;
         }
@@ -105,7 +112,7 @@ public sealed class Vectors : IDisposable
         get
         {
             Span<double> norms = AggregationRule.Scratch(ref _rowNorms, _rows);
-            if (!_haveRowNorms) Device.Run(new SquaredDistances(new Rows(_memory, _offsets.AsSpan(0, _rows), Width), null, norms));
+            if (!_haveRowNorms) Device.Run(new SquaredDistances(BaseRows, null, norms));
             _haveRowNorms = true;
             return norms;
         }
@@ -120,9 +127,9 @@ public sealed class Vectors : IDisposable
         Width = rows.Width;
         Seed = seed;
         rows.Offsets.CopyTo(AggregationRule.Scratch(ref _offsets, _rows));
-        _weights = null;
+        _areRowsMade = _areCombinations = false;
         _areAffine = true;
-        _haveRowDistances = _haveRowNorms = _areMade = false;
+        _haveRowDistances = _haveRowNorms = false;
     }
 
     /// <summary>The vectors are so many weighted sums of what they were. A vector whose weight is exactly 0 is no part of one.</summary>
@@ -138,49 +145,38 @@ public sealed class Vectors : IDisposable
             {
                 double weight = weights[(i * Count) + k];
                 if (weight == 0) continue;
-                if (_weights is null) combined[(i * _rows) + k] = weight;
+                if (!_areCombinations) combined[(i * _rows) + k] = weight;
                 else for (int row = 0; row < _rows; row++) combined[(i * _rows) + row] += weight * _weights[(k * _rows) + row];
             }
         }
 
-        (_weights, _next) = (combined, _weights ?? _next);
+        (_weights, _next) = (combined, _weights);
+        _areCombinations = true;
         _areAffine &= areAffine;
-        _areMade = false;
         Count = count;
     }
 
     /// <summary>output = (sum of weights[i] times vector i) / divisor, as <see cref="Kernels.WeightedSum"/>. A single vector of which the whole is taken is copied.</summary>
-    /// <remarks>What rounding the weights to float32 changes in their sum is taken back by the divisor, so that the mean of equal vectors is that vector.</remarks>
     public void WeightedSum(ReadOnlySpan<double> weights, float divisor, View output)
     {
-        Span<float> rounded = AggregationRule.Scratch(ref _rounded, _rows);
-        if (_weights is null && IsMean(weights, out int first, out int count, out double share))
+        if (_areCombinations)
         {
-            if (count == 1 && share == divisor)
-            {
-                Device.Copy(Rows[first], output);
-                return;
-            }
-
-            for (int row = 0; row < _rows; row++) rounded[row] = weights[row] == 0 ? 0 : 1;
-            Device.Run(new WeightedSum(Rows, rounded, (float)(divisor / share), output));
-            return;
+            Span<double> combination = AggregationRule.Scratch(ref _combination, _rows);
+            combination.Clear();
+            for (int i = 0; i < Count; i++)
+                if (weights[i] != 0)
+                    for (int row = 0; row < _rows; row++) combination[row] += weights[i] * Of(i)[row];
+            weights = combination;
         }
 
-        double sum = 0, sumOfRounded = 0;
-        for (int row = 0; row < _rows; row++)
-        {
-            double weight = _weights is null ? weights[row] : WeightOf(row, weights);
-            rounded[row] = (float)weight;
-            sum += weight;
-            sumOfRounded += rounded[row];
-        }
-
-        if (sum > 0) divisor = (float)(divisor * (sumOfRounded / sum));
-        Device.Run(new WeightedSum(new Rows(_memory, _offsets.AsSpan(0, _rows), Width), rounded, divisor, output));
+        Sum(BaseRows, weights, divisor, output);
     }
 
-    public void Dispose() => _made?.Dispose();
+    public void Dispose()
+    {
+        _made?.Dispose();
+        _other?.Dispose();
+    }
 
     // Whether all weights that are not 0 are one.
     private static bool IsMean(ReadOnlySpan<double> weights, out int first, out int count, out double share)
@@ -196,136 +192,104 @@ public sealed class Vectors : IDisposable
         return count > 0;
     }
 
-    private double WeightOf(int row, ReadOnlySpan<double> weights)
+    /// <remarks>What rounding the weights to float32 changes in their sum is taken back by the divisor, so that the mean of equal rows is that row.</remarks>
+    private void Sum(Rows rows, ReadOnlySpan<double> weights, float divisor, View output)
     {
-        double sum = 0;
-        for (int i = 0; i < Count; i++)
-            if (weights[i] != 0) sum += weights[i] * _weights![(i * _rows) + row];
-        return sum;
+        Span<float> rounded = AggregationRule.Scratch(ref _rounded, _rows);
+        if (IsMean(weights, out int first, out int count, out double share))
+        {
+            if (count == 1 && share == divisor)
+            {
+                Device.Copy(rows[first], output);
+                return;
+            }
+
+            for (int row = 0; row < _rows; row++) rounded[row] = weights[row] == 0 ? 0 : 1;
+            Device.Run(new WeightedSum(rows, rounded, (float)(divisor / share), output));
+            return;
+        }
+
+        double sum = 0, sumOfRounded = 0;
+        for (int row = 0; row < _rows; row++)
+        {
+            rounded[row] = (float)weights[row];
+            sum += weights[row];
+            sumOfRounded += rounded[row];
+        }
+
+        if (sum > 0) divisor = (float)(divisor * (sumOfRounded / sum));
+        Device.Run(new WeightedSum(rows, rounded, divisor, output));
     }
 
+    /// <summary>Computes the combinations, which are the rows from now on. What they are of may have been made before: then there are two pieces of memory.</summary>
     private void Make()
     {
+        if (_areRowsMade) (_made, _other) = (_other, _made);
         if (_made is null || _made.Length < Count * Width)
         {
             _made?.Dispose();
             _made = Device.Allocate(Count * Width);
         }
 
-        Span<float> rounded = AggregationRule.Scratch(ref _rounded, _rows);
-        Span<long> offsets = AggregationRule.Scratch(ref _madeOffsets, Math.Max(Count, _rows));
+        Span<long> offsets = AggregationRule.Scratch(ref _otherOffsets, Math.Max(Count, _rows));
         for (long first = 0; first < Width; first += Stripe)
         {
             long columns = Math.Min(Stripe, Width - first);
             for (int row = 0; row < _rows; row++) offsets[row] = _offsets[row] + first;
-            for (int i = 0; i < Count; i++)
-            {
-                for (int row = 0; row < _rows; row++) rounded[row] = (float)_weights![(i * _rows) + row];
-                Device.Run(new WeightedSum(new Rows(_memory, offsets[.._rows], columns), rounded, 1, _made.All.Slice((i * Width) + first, columns)));
-            }
+            for (int i = 0; i < Count; i++) Sum(new Rows(_memory, offsets[.._rows], columns), Of(i), 1, _made.All.Slice((i * Width) + first, columns));
         }
 
         for (int i = 0; i < Count; i++) offsets[i] = i * Width;
-        _areMade = true;
+        (_offsets, _otherOffsets) = (_otherOffsets, _offsets);
+        _memory = _made.All;
+        _areRowsMade = true;
+        _rows = Count;
+        _areCombinations = false;
+        _areAffine = true;
+        _haveRowDistances = _haveRowNorms = false;
     }
 
-    // With S_ij = sum_kl a_ik a_jl D_kl, D'_ij = S_ij - (S_ii + S_jj) / 2.
-    private void Derive(Span<double> distances)
+    /// <summary>False where some distance is not known from those of the rows.</summary>
+    private bool Derive(Span<double> distances)
     {
-        int n = Count;
-        Span<double> products = AggregationRule.Scratch(ref _products, _rows), own = AggregationRule.Scratch(ref _norms, n);
-        for (int i = 0; i < n; i++)
+        ReadOnlySpan<double> rowDistances = RowDistances, rowNorms = _areAffine ? [] : RowNorms;
+        Span<double> difference = AggregationRule.Scratch(ref _combination, _rows);
+        Span<bool> isFar = AggregationRule.Scratch(ref _isFar, Count);
+        bool areKnown = true;
+        for (int i = 0; i < Count; i++)
         {
-            ProductsOf(i, products);
-            for (int j = 0; j < n; j++) distances[(i * n) + j] = Dot(products, j) + (_areAffine ? 0 : OriginOf(i, j));
-            own[i] = distances[(i * n) + i];
+            ReadOnlySpan<double> x = Of(i);
+            isFar[i] = double.IsInfinity(WeightedSquare.Of(x, rowDistances, [], out _));
+            distances[(i * Count) + i] = 0;
+            for (int j = 0; j < i; j++)
+            {
+                ReadOnlySpan<double> y = Of(j);
+                for (int row = 0; row < _rows; row++) difference[row] = x[row] - y[row];
+                double square = WeightedSquare.Of(difference, rowDistances, rowNorms, out bool isKnown);
+                if (isFar[i] || isFar[j]) (square, isKnown) = (double.PositiveInfinity, true);
+                distances[(i * Count) + j] = distances[(j * Count) + i] = square;
+                areKnown &= isKnown;
+            }
         }
 
-        for (int i = 0; i < n; i++)
-            for (int j = 0; j < n; j++)
-                distances[(i * n) + j] = i == j ? 0 : FiniteOrInfinity(Math.Max(distances[(i * n) + j] - ((own[i] + own[j]) / 2), 0));
-        for (int i = 0; i < n; i++)
-        {
-            // Rows that are too far from a part of this vector: whoever has a part in them is, too.
-            if (!FarFrom(i, products)) continue;
-            for (int j = 0; j < n; j++)
-                if (i != j && (Dot(products, j, absolute: true) > 0 || Dot(products, i, absolute: true) > 0))
-                    distances[(i * n) + j] = distances[(j * n) + i] = double.PositiveInfinity;
-        }
+        return areKnown;
     }
 
-    /// <summary>sum_k a_ik D_kl for every row l; what is not finite is left out.</summary>
-    private void ProductsOf(int i, Span<double> products)
+    /// <summary>False where some norm is not known from those of the rows.</summary>
+    private bool DeriveNorms(Span<double> norms)
     {
-        ReadOnlySpan<double> a = Of(i), distances = RowDistances;
-        products.Clear();
-        for (int k = 0; k < _rows; k++)
+        bool areKnown = true;
+        for (int i = 0; i < Count; i++)
         {
-            if (a[k] == 0) continue;
-            ReadOnlySpan<double> row = distances.Slice(k * _rows, _rows);
-            for (int l = 0; l < _rows; l++)
-                if (double.IsFinite(row[l])) products[l] += a[k] * row[l];
-        }
-    }
-
-    /// <summary>Marks the rows at no finite distance from some part of a vector; false where there is none.</summary>
-    private bool FarFrom(int i, Span<double> marks)
-    {
-        ReadOnlySpan<double> a = Of(i), distances = RowDistances;
-        bool any = false;
-        for (int l = 0; l < _rows; l++)
-        {
-            marks[l] = 0;
-            for (int k = 0; k < _rows; k++)
-                if (a[k] != 0 && double.IsInfinity(distances[(k * _rows) + l])) marks[l] = 1;
-            any |= marks[l] != 0;
+            // One row in some size has a norm that no distance is needed for.
+            ReadOnlySpan<double> x = Of(i);
+            bool isOne = x.Count(0.0) >= _rows - 1;
+            norms[i] = WeightedSquare.Of(x, isOne ? [] : RowDistances, RowNorms, out bool isKnown);
+            areKnown &= isKnown;
         }
 
-        return any;
-    }
-
-    private double Dot(ReadOnlySpan<double> values, int vector, bool absolute = false)
-    {
-        ReadOnlySpan<double> a = Of(vector);
-        double sum = 0;
-        for (int k = 0; k < _rows; k++)
-            if (a[k] != 0) sum += (absolute ? Math.Abs(a[k]) : a[k]) * values[k];
-        return sum;
-    }
-
-    // What the origin, with the rest of either's weight to the sum 1, adds to S_ij.
-    private double OriginOf(int i, int j) => ((1 - SumOf(i)) * NormsOf(j)) + ((1 - SumOf(j)) * NormsOf(i));
-
-    private double SumOf(int vector)
-    {
-        double sum = 0;
-        foreach (double weight in Of(vector)) sum += weight;
-        return sum;
-    }
-
-    // sum_k a_k N_k: with the origin's own norm, 0, that is all.
-    private double NormsOf(int vector) => Dot(RowNorms, vector);
-
-    private double NormOf(int i)
-    {
-        ReadOnlySpan<double> a = Of(i);
-        int parts = 0, only = 0;
-        for (int k = 0; k < _rows; k++)
-        {
-            if (a[k] == 0) continue;
-            if (double.IsInfinity(RowNorms[k])) return double.PositiveInfinity;
-            only = k;
-            parts++;
-        }
-
-        // One row in some size has a norm that no distance is needed for.
-        if (parts <= 1) return a[only] * a[only] * RowNorms[only];
-        Span<double> products = AggregationRule.Scratch(ref _products, _rows);
-        ProductsOf(i, products);
-        return FiniteOrInfinity(Math.Max((SumOf(i) * NormsOf(i)) - (Dot(products, i) / 2), 0));
+        return areKnown;
     }
 
     private ReadOnlySpan<double> Of(int vector) => _weights.AsSpan(vector * _rows, _rows);
-
-    private static double FiniteOrInfinity(double value) => double.IsFinite(value) ? value : double.PositiveInfinity;
 }

@@ -17,7 +17,6 @@ namespace Detox.Gpu.Aggregation;
 public sealed class GeometricMedianRule(int iterations, double tolerance) : WeighingRule
 {
     private const int DefaultIterations = 1000, DefaultRounds = 3;
-    private const double FarthestRadii = 1e4;
     private const double SmoothingRadii = 1e-6;
 
     private readonly IteratedMean _iterated = new();
@@ -54,9 +53,9 @@ public sealed class GeometricMedianRule(int iterations, double tolerance) : Weig
         }
 
         Span<double> near = Scratch(ref _near, n);
-        int inside = ball.Mark(distances, 1, weights);
+        int inside = ball.Mark(distances, ball.SquaredRadius, weights);
         for (int i = 0; i < n; i++) weights[i] /= inside;
-        ball.Mark(distances, FarthestRadii, near);
+        ball.Mark(distances, ball.SquaredRadius * MajorityBall.FarthestRadii * MajorityBall.FarthestRadii, near);
         double smoothing = SmoothingRadii * Math.Sqrt(ball.SquaredRadius);
         for (int iteration = 0; iteration < iterations; iteration++)
         {

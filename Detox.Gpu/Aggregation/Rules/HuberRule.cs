@@ -4,7 +4,8 @@ namespace Detox.Gpu.Aggregation;
 
 /// <summary>The point with the least sum of Huber's losses of its distances to the rows: near rows pull by their distance, far ones by T.</summary>
 /// <remarks>By reweighting, so many times: from the mean of the rows in the ball that holds a majority, z becomes the mean of the rows with weights
-/// min(1, T / ||x_i - z||). Large T is the mean, small T the geometric median. A row at no finite distance from the ball's centre has weight 0; where no
+/// min(1, T / ||x_i - z||). Large T is the mean, small T the geometric median. Rows further from the ball's centre than 10,000 T and 10,000 radii of the ball, or not at a finite distance, have weight 0,
+/// as in <see cref="GeometricMedianRule"/>; where no
 /// ball holds a majority (most rows have a NaN or an infinity) the result is the plain mean, which shows it.
 /// Sources: Huber 1964, "Robust estimation of a location parameter"; Zhao, Yu, Wan 2024, "A Huber loss minimization approach to Byzantine robust federated learning".</remarks>
 /// <param name="threshold">T.</param>
@@ -32,8 +33,8 @@ public sealed class HuberRule(double threshold, int iterations) : WeighingRule
         }
 
         Span<double> near = Scratch(ref _near, n);
-        for (int i = 0; i < n; i++) near[i] = double.IsFinite(distances[(ball.Centre * n) + i]) ? 1 : 0;
-        int inside = ball.Mark(distances, 1, weights);
+        ball.Mark(distances, Math.Max(ball.SquaredRadius, threshold * threshold) * MajorityBall.FarthestRadii * MajorityBall.FarthestRadii, near);
+        int inside = ball.Mark(distances, ball.SquaredRadius, weights);
         for (int i = 0; i < n; i++) weights[i] /= inside;
         for (int iteration = 0; iteration < iterations; iteration++)
         {

@@ -5,7 +5,7 @@ namespace Detox.Gpu.Aggregation;
 
 /// <summary>SignGuard: the mean of the rows whose length and whose shares of positive and negative coordinates are usual, each clipped to the median length.</summary>
 /// <remarks>Usual lengths are 0.1 to 3 medians of all lengths. Usual shares are those of the largest cluster of mean shift with a flat kernel, over the shares of positive, zero and negative values among a tenth of the coordinates, drawn at random,
-/// at least one; its bandwidth is the mean distance to the n/2th nearest row, itself counted. A point's shifts end where they are below a thousandth of the bandwidth; ends within a bandwidth of the end that most points lie around are its cluster's; of
+/// at least one; its bandwidth is the mean distance to the n/2th nearest row, itself counted. A point's shifts end where they are below a thousandth of the bandwidth; an end within a bandwidth of the first end of an earlier cluster is that cluster's; of
 /// equally large clusters the one of the lowest index. A row with a NaN or an infinity takes no part. Where no row is usual in both, the lengths decide; where none is finite, the result is the plain mean, which shows it.
 /// Source: Xu, Huang, Hou, Lyu, Luo 2022, "Byzantine-robust federated learning through collaborative malicious gradient filtering".</remarks>
 public sealed class SignGuardRule : AggregationRule

@@ -1,53 +1,46 @@
 using System.Globalization;
+using Detox.Gpu.Devices;
+using Detox.Gpu.Kernels;
 
 namespace Detox.Gpu.Aggregation;
 
 /// <summary>The smoothed geometric median after so many rounds from the origin: z becomes the mean of the rows with weights 1 / max(nu, ||x_i - z||).</summary>
-/// <remarks>Every z is a weighted mean of the rows, and its distances follow from those between them and from their norms (see <see cref="IteratedMean"/>). A row with a NaN or an
+/// <remarks>Each round reads the rows twice: no row is too far to be measured from z itself. A row with a NaN or an
 /// infinity, or with a squared norm beyond float32, has weight 0; where all rows have, the result is the plain mean, which shows it.
 /// Source: Pillutla, Kakade, Harchaoui 2022, "Robust aggregation for federated learning".</remarks>
-public sealed class SmoothedMedianRule(double nu, int iterations) : WeighingRule
+public sealed class SmoothedMedianRule(double nu, int iterations) : AggregationRule
 {
-    private readonly IteratedMean _iterated = new();
-    private double[] _finite = [];
+    private double[] _squares = [];
+    private double[] _weights = [];
 
     public override string Name => string.Create(CultureInfo.InvariantCulture, $"geometric-median(nu={nu},iterations={iterations})");
 
     public override int RowsNeeded => 1;
 
-    public override RuleWork Work(int rows, long width) => RuleWork.Norms(rows, width) + (iterations > 1 ? RuleWork.Distances(rows, width) : default) + RuleWork.Sum(rows, width);
-
-    protected override float Weigh(Vectors vectors, Span<double> weights)
+    public override RuleWork Work(int rows, long width)
     {
-        int n = weights.Length;
-        ReadOnlySpan<double> norms = vectors.Norms, distances = iterations > 1 ? vectors.Distances : [];
-        Span<double> finite = Scratch(ref _finite, n);
-        int count = 0;
-        for (int i = 0; i < n; i++)
-        {
-            finite[i] = double.IsFinite(norms[i]) ? 1 : 0;
-            if (finite[i] != 0) count++;
-        }
+        RuleWork round = RuleWork.Norms(rows, width) + RuleWork.Sum(rows, width);
+        return new(iterations * round.Operations, iterations * round.Bytes);
+    }
 
-        if (count == 0)
-        {
-            weights.Fill(1);
-            return n;
-        }
-
+    protected internal override void Reduce(Vectors vectors, View output)
+    {
+        int n = vectors.Count;
+        Rows rows = vectors.Rows;
+        Span<double> squares = Scratch(ref _squares, n), weights = Scratch(ref _weights, n);
         for (int iteration = 0; iteration < iterations; iteration++)
         {
+            vectors.Device.Run(new SquaredDistances(rows, iteration == 0 ? null : output, squares));
             double sum = 0;
-            ReadOnlySpan<double> fromMean = iteration == 0 ? default : _iterated.Distances(weights, distances, finite);
             for (int i = 0; i < n; i++)
             {
-                weights[i] = finite[i] == 0 ? 0 : 1 / Math.Max(iteration == 0 ? Math.Sqrt(norms[i]) : fromMean[i], nu);
+                weights[i] = 1 / Math.Max(Math.Sqrt(squares[i]), nu);
                 sum += weights[i];
             }
 
-            for (int i = 0; i < n; i++) weights[i] /= sum;
+            if (sum == 0) weights.Fill(1);
+            for (int i = 0; i < n; i++) weights[i] /= sum == 0 ? n : sum;
+            vectors.WeightedSum(weights, 1, output);
         }
-
-        return 1;
     }
 }
