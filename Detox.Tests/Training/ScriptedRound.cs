@@ -24,23 +24,26 @@ internal sealed class ScriptedRound : IDisposable
     private const int Size = 3, Ranks = 2 * Size;
 
     private readonly CpuDevice _cpu = new(1);
+    private readonly Communicator _world;
     private readonly ModelWeights _weights;
     private readonly WeightsSlots _weightsSlots;
     private readonly Worker _worker;
     private readonly VectorSlots _slots;
 
-    private ScriptedRound(Communicator world, TrainOptions options, Action<ScriptedRound>? prepare, Device? given)
+    private ScriptedRound(Communicator world, ScriptedSetting setting)
     {
-        Device device = given ?? _cpu;
+        _world = world;
+        Device device = setting.Device ?? _cpu;
+        TrainOptions options = setting.Options ?? Options();
         _weights = new ModelWeights(device, Floats);
         _weightsSlots = new WeightsSlots(world, Floats, writes: true);
         WeightsTaker taker = new(world, _weights, _weightsSlots, device, []);
         int own = Groups.GroupOf(0);
         _worker = new Worker(
-            world, Groups.Members(own), own, device, new NoGradients(), _weights, taker, Floats, BallotKind.Sha256, Attack.Parse("none"), threads: 1);
+            world, Groups.Members(own), own, device, new GivenGradient(setting.OwnVector), _weights, taker, Floats, BallotKind.Sha256, Attack.Parse("none"), threads: 1);
         _slots = new VectorSlots(device, SlotCount, Floats);
         StepPatience patience = new(options.Patience);
-        patience.Add(0.01);
+        patience.Add(setting.StepSeconds);
         string[] hosts = [.. Enumerable.Range(0, Ranks).Select(rank => $"host{rank}")];
         Round = new Round(world, _worker, Groups, options, new BallotTree(device, BallotKind.Sha256, Floats, Groups.GroupCount), _slots, patience, hosts, Record);
         Round.LetProceed = rank => LetProceed.Add(rank.Rank);
@@ -52,7 +55,7 @@ internal sealed class ScriptedRound : IDisposable
         };
         Round.WeightsWanted = (rank, flags) => WeightsWanted.Add((rank.Rank, flags));
         Record.Clear(Step);
-        prepare?.Invoke(this);
+        setting.Prepare?.Invoke(this);
     }
 
     /// <summary>As many as a run of this shape has.</summary>
@@ -108,6 +111,10 @@ internal sealed class ScriptedRound : IDisposable
     public static void Run(
         Action<ScriptedRank> first, Action<ScriptedRank> second, Action<ScriptedRank> third, Action<ScriptedRound> check, Action<ScriptedRound>? prepare = null,
         TrainOptions? options = null, Device? device = null)
+        => Run(first, second, third, check, new ScriptedSetting { Prepare = prepare, Options = options, Device = device });
+
+    /// <summary>The same where more is not as usual.</summary>
+    public static void Run(Action<ScriptedRank> first, Action<ScriptedRank> second, Action<ScriptedRank> third, Action<ScriptedRound> check, ScriptedSetting setting)
     {
         Action<ScriptedRank>[] scripts = [first, second, third];
         Task ranks = Task.Run(() => InProcessWorld.Run(Ranks, world =>
@@ -116,10 +123,11 @@ internal sealed class ScriptedRound : IDisposable
             ScriptedRank own = new(world);
             if (world.Rank == 0)
             {
-                using ScriptedRound round = new(world, options ?? Options(), prepare, device);
+                using ScriptedRound round = new(setting.Decorate(world), setting);
                 foreach (Conversation rank in round.Round.Ranks)
                     if (!rank.OwesBallotOf(Step) && !rank.Owes) rank.Owe(Step);
-                own.Vote(RightBallot);
+                if (setting.OwnVector is null) own.Vote(RightBallot);
+                else round.VoteByWorker();
                 own.HasSpoken();
                 round.Round.Run(Step);
                 own.HasEnded();
@@ -130,13 +138,38 @@ internal sealed class ScriptedRound : IDisposable
             using (new WeightsSlots(world, Floats, writes: false))
             {
                 if (scripted >= 0) scripts[scripted](own);
-                else if (honest == 1) own.VoteAndSend(RightBallot, Right);
-                else own.Vote(RightBallot);
+                else if (honest == 1) setting.Sender(own);
+                else setting.Voter(own);
                 own.HasEnded();
             }
         }));
         if (Task.WaitAny([ranks], TimeSpan.FromSeconds(2 * LongWait)) < 0) Assert.Fail($"after {2 * LongWait} s the step goes on");
         ranks.GetAwaiter().GetResult();
+    }
+
+    /// <summary>Runs the step behind the first one, in which rank 0 votes as it should, and every other rank has a script for <see cref="ScriptedRank.InNext"/>.</summary>
+    public void RunNext()
+    {
+        Record.Clear(Step + 1);
+        foreach (Conversation rank in Round.Ranks) rank.Owe(Step + 1);
+        new ScriptedRank(_world).Vote(RightBallot, step: Step + 1);
+        _world.Barrier();
+        Round.Run(Step + 1);
+    }
+
+    /// <summary>Rank 0's worker takes part in the step as it does in a run.</summary>
+    private void VoteByWorker()
+    {
+        _weightsSlots.Write(Step, _weights.Bytes);
+        Round.Ranks[0].TrySay(new Instruction
+        {
+            Head = new Head { Step = Step, Kind = MessageKind.Proceed },
+            Xxh128 = _weights.Xxh128(),
+            PatienceSeconds = LongWait,
+        });
+        _worker.TakeUp();
+        _worker.ComputeGradient(attacker: null);
+        _worker.Vote();
     }
 
     public static TrainOptions Options(float patience = Patience) => new() { Ranks = Ranks, GroupSize = Size, Byzantine = 1, Patience = patience };
@@ -177,10 +210,39 @@ internal sealed class ScriptedRound : IDisposable
         _cpu.Dispose();
     }
 
-    private sealed class NoGradients : IGradientSource
+    private sealed class GivenGradient(float[]? vector) : IGradientSource
     {
-        public void Compute(long step, int group, int attempt, SampleAttack? attack, View weights, View payload) => throw new NotSupportedException("Rank 0's worker computes nothing here.");
+        public void Compute(long step, int group, int attempt, SampleAttack? attack, View weights, View payload) => vector.AsSpan().CopyTo(CpuDevice.Floats(payload));
     }
+}
+
+/// <summary>What is not as usual in a step at rank 0.</summary>
+internal sealed record ScriptedSetting
+{
+    /// <summary>Seconds that its steps took so far: twice as long it waits for one answer, where its patience is long.</summary>
+    public double StepSeconds { get; init; } = 0.01;
+
+    public TrainOptions? Options { get; init; }
+
+    /// <summary>Rank 0's; null: a CPU.</summary>
+    public Device? Device { get; init; }
+
+    /// <summary>Rank 0, before the step: who is absent, or owes what.</summary>
+    public Action<ScriptedRound>? Prepare { get; init; }
+
+    /// <summary>What rank 0's own worker computes and votes for; null where it takes no part, and rank 0 votes as it should.</summary>
+    public float[]? OwnVector { get; init; }
+
+    /// <summary>The two others of rank 0's group.</summary>
+    public Action<ScriptedRank> Sender { get; init; } = rank => rank.VoteAndSend(ScriptedRound.RightBallot, ScriptedRound.Right);
+
+    public Action<ScriptedRank> Voter { get; init; } = rank => rank.Vote(ScriptedRound.RightBallot);
+
+    /// <summary>What becomes of rank 0's communicator.</summary>
+    public Func<Communicator, Communicator> Decorate { get; init; } = world => world;
+
+    /// <summary>An answer is waited for longer than a test lasts.</summary>
+    public static ScriptedSetting LongAnswers { get; } = new() { StepSeconds = 10, Options = ScriptedRound.Options(patience: 80) };
 }
 
 /// <summary>A rank that says to rank 0 what a test wants it to say.</summary>
@@ -202,10 +264,10 @@ internal sealed class ScriptedRank(Communicator world)
     });
 
     /// <summary>A ballot, and at once the vector.</summary>
-    public void VoteAndSend(Ballot ballot, float[] vector)
+    public void VoteAndSend(Ballot ballot, float[] vector, long step = ScriptedRound.Step)
     {
-        Vote(ballot, HeadFlags.VectorFollows);
-        SendVector(vector);
+        Vote(ballot, HeadFlags.VectorFollows, step);
+        SendVector(vector, step);
     }
 
     public void SendVector(float[] vector, long step = ScriptedRound.Step) => Send(MessageKind.Vector, MemoryMarshal.AsBytes(vector.AsSpan()), step);
@@ -224,24 +286,24 @@ internal sealed class ScriptedRank(Communicator world)
     public void Send(byte[] message) => world.ImmediateSend<byte>(message, 0, Tag.ToServer);
 
     /// <summary>Waits for a question of rank 0's, which must be this one.</summary>
-    public void Hear(MessageKind kind, int number = 0)
+    public void Hear(MessageKind kind, int number = 0, long step = ScriptedRound.Step)
     {
         HasSpoken();
         if (!world.Await(() => world.Probe(0, Tag.FromServer, out _, out _), TimeSpan.FromSeconds(ScriptedRound.LongWait))) Assert.Fail($"rank {Rank} is not asked: {kind}");
         Instruction[] heard = new Instruction[1];
         world.Receive(heard.AsSpan(), 0, Tag.FromServer);
-        Assert.That((heard[0].Head.Kind, heard[0].Head.Step, heard[0].Head.Number), Is.EqualTo((kind, ScriptedRound.Step, number)));
+        Assert.That((heard[0].Head.Kind, heard[0].Head.Step, heard[0].Head.Number), Is.EqualTo((kind, step, number)));
     }
 
     /// <summary>Answers what rank 0 asks of a dissenter as a rank does that has this vector.</summary>
-    public void ShowLeaves(float[] vector, int? leaf)
+    public void ShowLeaves(float[] vector, int? leaf, long step = ScriptedRound.Step)
     {
-        Hear(MessageKind.SendLeaves);
-        Send(MessageKind.Leaves, ScriptedRound.LeavesOf(vector));
+        Hear(MessageKind.SendLeaves, step: step);
+        Send(MessageKind.Leaves, ScriptedRound.LeavesOf(vector), step);
         if (leaf is not { } number) return;
-        Hear(MessageKind.SendLeaf, number);
+        Hear(MessageKind.SendLeaf, number, step);
         int start = number * BallotTree.LeafFloats;
-        Send(MessageKind.Leaf, MemoryMarshal.AsBytes(vector.AsSpan(start, Math.Min(BallotTree.LeafFloats, vector.Length - start))));
+        Send(MessageKind.Leaf, MemoryMarshal.AsBytes(vector.AsSpan(start, Math.Min(BallotTree.LeafFloats, vector.Length - start))), step);
     }
 
     /// <summary>The step begins when every rank has said what it says unasked.</summary>
@@ -249,6 +311,14 @@ internal sealed class ScriptedRank(Communicator world)
     {
         if (!_hasSpoken) world.Barrier();
         _hasSpoken = true;
+    }
+
+    /// <summary>Once the step has ended: says what is there when the next one begins.</summary>
+    public void InNext(Action<ScriptedRank> speak)
+    {
+        HasEnded();
+        speak(this);
+        world.Barrier();
     }
 
     /// <summary>The step has ended.</summary>

@@ -74,6 +74,23 @@ public sealed partial class WeightsTests
         if (rank.Number == 1) Assert.That(rank.Take(Promise(0, Patience), () => true), Is.False);
     });
 
+    /// <summary>Rank 0 hears late that it wanted the weights of the step before.</summary>
+    [Test]
+    public void AWishStaysAsItIsUntilItIsHeard() => Run(_threeNodes[..2], rank =>
+    {
+        if (rank.Number == 1)
+        {
+            Assert.That(rank.Take(Promise(0, Patience), () => true), Is.False);
+            rank.AssertTaken(Promise(0, Patience, Step + 1), Step + 1);
+            return;
+        }
+
+        // Long enough for rank 1 to want the next ones.
+        Thread.Sleep(TimeSpan.FromSeconds(3 * Patience));
+        rank.AnswerWish(1, HeadFlags.NothingCame, Message(Step, Weights(Step)));
+        rank.AnswerWish(1, HeadFlags.NothingCame, Message(Step + 1, Weights(Step + 1)));
+    });
+
     /// <summary>On another node and on the same one.</summary>
     [TestCase(new[] { 0, 1, 2 })]
     [TestCase(new[] { 0, 1, 1 })]

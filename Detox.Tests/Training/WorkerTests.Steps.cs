@@ -50,6 +50,32 @@ public sealed partial class WorkerTests
             Assert.That(rank.Turns, Is.EqualTo((1, 1)), "the turn is kept");
         });
 
+    /// <summary>It had a turn for a step that was over before it began.</summary>
+    [Test]
+    public void WhoHoldsBackGivesItsTurnToOthers() => Run(
+        server =>
+        {
+            server.LetProceed(Step);
+            server.Meet();
+            server.LetProceed(Step + 1, flags: HeadFlags.Spare, hold: 0.01f);
+            server.Meet();
+            Assert.That(server.HearBallot().Step, Is.EqualTo(Step + 1));
+        },
+        rank =>
+        {
+            rank.World.Crowded = true;
+            rank.Worker.NextStep();
+            rank.Meet();
+            rank.Meet();
+            Assert.That(rank.Worker.ComputeGradient(attacker: null), Is.False);
+            Assert.That(rank.Turns, Is.EqualTo((1, 0)), "turns taken and given back");
+            Assert.That(rank.Worker.NextStep(), Is.EqualTo(Step + 1));
+            Assert.That(rank.Turns, Is.EqualTo((1, 1)), "while it holds back");
+            rank.Worker.ComputeGradient(attacker: null);
+            rank.Worker.Vote();
+            Assert.That(rank.Turns, Is.EqualTo((2, 2)), "after the step");
+        });
+
     /// <summary>Where ranks outnumber cores a spare rank leaves them to the others for so long as rank 0 says.</summary>
     [TestCase(true, true, true, true)]
     [TestCase(false, true, true, false)]
