@@ -54,6 +54,7 @@ internal static class RowCases
             (nameof(TrimmedMean), Trimmed),
             (nameof(PairwiseSquaredDistances), Distances),
             (nameof(SquaredDistances), FromPoints),
+            (nameof(GatherColumns), Gathered),
         ];
         return passes.Select(pass => Case(pass.Op, count, width, wild ? "wild" : "", tiny, length => SampleRows.Values(length, (ulong)((count * 1000) + width), wild), pass.Run));
     }
@@ -129,6 +130,16 @@ internal static class RowCases
             o.Device.Run(new SquaredDistances(rows, point, distances));
             o.Record(distances);
         }
+    }
+
+    /// <summary>No column, the last one, all of them in another order, and some more than once.</summary>
+    private static void Gathered(Operands o, Rows rows)
+    {
+        int width = (int)rows.Width;
+        long[] shuffled = [.. Enumerable.Range(0, width)];
+        new SeededRandom(65).Shuffle(shuffled.AsSpan());
+        foreach (long[] columns in (long[][])[[], [width - 1], shuffled, [.. shuffled[..((width + 2) / 3)], .. shuffled[..((width + 4) / 5)]]])
+            o.Device.Run(new GatherColumns(rows, columns, o.Unwritten(rows.Count * columns.Length)));
     }
 
     // The rows lie in a seeded order with gaps, at offsets that no vector is aligned to. A NaN that a pass writes is always the same.
