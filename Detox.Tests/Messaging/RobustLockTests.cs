@@ -43,7 +43,9 @@ public sealed unsafe class RobustLockTests
     [Test]
     public void WhoComesAfterADeathLearnsOfIt()
     {
+        // The kernel wakes one that waits, so the other one comes once it has.
         Hold(static () => { }).Join();
+        Assert.That(_waiting.Wait(_soon), Is.True);
         Assert.That(RobustLock.AwaitEnd(_lock), Is.True);
     }
 
