@@ -54,15 +54,6 @@ public sealed class CapturedGroupTests
         Assert.That(run.Blame, Is.Empty);
     }
 
-    /// <summary>Where nobody is honest there is nothing to know, and nothing to hide among.</summary>
-    [Test]
-    public void WhereTooFewGradientsAreKnownColludersAreHonest()
-    {
-        RunFiles run = TrainInProcess.Run(_run with { Attack = "alie(ddof=2)", Byzantine = 9 });
-        Assert.That(run.Weights, Is.EqualTo(_clean.Weights));
-        Assert.That(run.Blame, Is.Empty);
-    }
-
     /// <summary>What the rule will join, in the groups' order, with theirs in place of the captured ones; nobody else knows.</summary>
     [TestCase(2, 1)]
     [TestCase(4, 2)]
