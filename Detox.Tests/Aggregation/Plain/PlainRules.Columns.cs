@@ -23,7 +23,7 @@ internal sealed partial class PlainRules
         return Math.Sign(column.Count(x => x > 0) - column.Count(x => x < 0));
     }
 
-    /// <summary>The rows in the order in which krum takes them, each time among those that are left.</summary>
+    /// <summary>Krum takes one row after another among those that are left; then per column the mean around the median of what it took.</summary>
     private double[] Bulyan(double[][] rows, int f)
     {
         List<double[]> left = [.. rows], taken = [];
