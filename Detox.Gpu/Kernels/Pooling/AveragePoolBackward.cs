@@ -8,10 +8,8 @@ namespace Detox.Gpu.Kernels;
 
 /// <summary>Each position gets its share of the output's gradient: the gradient, divided by the number of positions.</summary>
 /// <remarks>outputGradient: samples x channels; inputGradient: samples x positions x channels. Portable.</remarks>
-public readonly unsafe record struct AveragePoolBackward(int Samples, int Positions, int Channels, View OutputGradient, View InputGradient) : IOp, IVectorOp
+public readonly unsafe record struct AveragePoolBackward(int Samples, int Positions, int Channels, View OutputGradient, View InputGradient) : IOp
 {
-    static bool IVectorOp.Fuses => false;
-
     public static void Reference(int samples, int positions, int channels, ReadOnlySpan<float> outputGradient, Span<float> inputGradient)
     {
         for (int at = 0; at < samples * positions * channels; at++)
@@ -26,57 +24,37 @@ public readonly unsafe record struct AveragePoolBackward(int Samples, int Positi
 
     public void Reference() => Reference(Samples, Positions, Channels, OutputGradient.Floats, InputGradient.Floats);
 
-    public void Run(CpuDevice device) => device.AtItsWidth(this);
+    public void Run(CpuDevice device)
+        => device.Channelwise(Samples, Channels, new Images(Positions, Channels, CpuDevice.Pointer(OutputGradient), CpuDevice.Pointer(InputGradient)));
 
     public void Run(IlgpuDevice device)
-        => device.Each(InputGradient.Length, new Thread(Positions, Channels, IlgpuDevice.Floats(OutputGradient), IlgpuDevice.Floats(InputGradient)));
+        => device.Each(OutputGradient.Length, new Thread(Positions, Channels, IlgpuDevice.Floats(OutputGradient), IlgpuDevice.Floats(InputGradient)));
 
-    void IVectorOp.Run<TLanes, V>(CpuDevice device)
+    private readonly struct Images(int positions, int channels, float* outputGradient, float* inputGradient) : IChannelwise
     {
-        Image<TLanes, V> images = new()
-        {
-            Positions = Positions,
-            Channels = Channels,
-            OutputGradient = CpuDevice.Pointer(OutputGradient),
-            InputGradient = CpuDevice.Pointer(InputGradient),
-        };
-        device.Share(Samples, ref images);
-    }
-
-    private struct Image<TLanes, V> : IPieces
-        where TLanes : struct, ILanes<V>
-        where V : unmanaged
-    {
-        public int Positions;
-        public int Channels;
-        public float* OutputGradient;
-        public float* InputGradient;
-
-        public readonly void Run(int sample)
-        {
-            int whole = Channels / TLanes.Count * TLanes.Count;
-            Spread<TLanes, V>(sample, 0, whole);
-            Spread<Lanes32, float>(sample, whole, Channels);
-        }
-
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private readonly void Spread<L, W>(int sample, int c, int end)
-            where L : struct, ILanes<W>
-            where W : unmanaged
+        public void Run<TLanes, V>(int sample, int first, int end)
+            where TLanes : struct, ILanes<V>
+            where V : unmanaged
         {
-            W positions = L.All(Positions);
-            for (; c < end; c += L.Count)
+            V count = TLanes.All(positions);
+            for (int c = first; c < end; c += TLanes.Count)
             {
-                W share = L.Divide(L.Load(OutputGradient + ((long)sample * Channels) + c), positions);
-                float* to = InputGradient + ((long)sample * Positions * Channels) + c;
-                for (int p = 0; p < Positions; p++, to += Channels) L.Store(share, to);
+                V share = TLanes.Divide(TLanes.Load(outputGradient + ((long)sample * channels) + c), count);
+                float* to = inputGradient + ((long)sample * positions * channels) + c;
+                for (int p = 0; p < positions; p++, to += channels) TLanes.Store(share, to);
             }
         }
     }
 
+    // One thread a channel of a sample, which divides once: neighbours write neighbouring channels.
     internal readonly struct Thread(int positions, int channels, ArrayView<float> outputGradient, ArrayView<float> inputGradient) : IThread
     {
         public void Run(long at)
-            => inputGradient[at] = Portable.Divide(outputGradient[(at / channels / positions * channels) + (at % channels)], positions);
+        {
+            long sample = at / channels, to = (sample * positions * channels) + (at - (sample * channels));
+            float share = Portable.Divide(outputGradient[at], positions);
+            for (int p = 0; p < positions; p++, to += channels) inputGradient[to] = share;
+        }
     }
 }

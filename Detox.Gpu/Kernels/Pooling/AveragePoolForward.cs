@@ -9,10 +9,8 @@ namespace Detox.Gpu.Kernels;
 /// <summary>The mean over all positions of an image, channel by channel.</summary>
 /// <remarks>input: samples x positions x channels; output: samples x channels. The positions' values, added in ascending order
 /// from +0, then one division by their number. A NaN reaches its channel's output. Portable.</remarks>
-public readonly unsafe record struct AveragePoolForward(int Samples, int Positions, int Channels, View Input, View Output) : IOp, IVectorOp
+public readonly unsafe record struct AveragePoolForward(int Samples, int Positions, int Channels, View Input, View Output) : IOp
 {
-    static bool IVectorOp.Fuses => false;
-
     public static void Reference(int samples, int positions, int channels, ReadOnlySpan<float> input, Span<float> output)
     {
         for (int at = 0; at < samples * channels; at++)
@@ -32,45 +30,26 @@ public readonly unsafe record struct AveragePoolForward(int Samples, int Positio
 
     public void Reference() => Reference(Samples, Positions, Channels, Input.Floats, Output.Floats);
 
-    public void Run(CpuDevice device) => device.AtItsWidth(this);
+    public void Run(CpuDevice device)
+        => device.Channelwise(Samples, Channels, new Images(Positions, Channels, CpuDevice.Pointer(Input), CpuDevice.Pointer(Output)));
 
     public void Run(IlgpuDevice device)
         => device.Each(Output.Length, new Thread(Positions, Channels, IlgpuDevice.Floats(Input), IlgpuDevice.Floats(Output)));
 
-    void IVectorOp.Run<TLanes, V>(CpuDevice device)
+    private readonly struct Images(int positions, int channels, float* input, float* output) : IChannelwise
     {
-        Image<TLanes, V> images = new() { Positions = Positions, Channels = Channels, Input = CpuDevice.Pointer(Input), Output = CpuDevice.Pointer(Output) };
-        device.Share(Samples, ref images);
-    }
-
-    private struct Image<TLanes, V> : IPieces
-        where TLanes : struct, ILanes<V>
-        where V : unmanaged
-    {
-        public int Positions;
-        public int Channels;
-        public float* Input;
-        public float* Output;
-
-        public readonly void Run(int sample)
-        {
-            int whole = Channels / TLanes.Count * TLanes.Count;
-            Mean<TLanes, V>(sample, 0, whole);
-            Mean<Lanes32, float>(sample, whole, Channels);
-        }
-
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private readonly void Mean<L, W>(int sample, int c, int end)
-            where L : struct, ILanes<W>
-            where W : unmanaged
+        public void Run<TLanes, V>(int sample, int first, int end)
+            where TLanes : struct, ILanes<V>
+            where V : unmanaged
         {
-            W positions = L.All(Positions);
-            for (; c < end; c += L.Count)
+            V count = TLanes.All(positions);
+            for (int c = first; c < end; c += TLanes.Count)
             {
-                float* x = Input + ((long)sample * Positions * Channels) + c;
-                W sum = L.Zero;
-                for (int p = 0; p < Positions; p++, x += Channels) sum = L.Add(sum, L.Load(x));
-                L.Store(L.Divide(sum, positions), Output + ((long)sample * Channels) + c);
+                float* x = input + ((long)sample * positions * channels) + c;
+                V sum = TLanes.Zero;
+                for (int p = 0; p < positions; p++, x += channels) sum = TLanes.Add(sum, TLanes.Load(x));
+                TLanes.Store(TLanes.Divide(sum, count), output + ((long)sample * channels) + c);
             }
         }
     }

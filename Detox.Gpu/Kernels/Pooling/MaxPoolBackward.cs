@@ -49,10 +49,10 @@ public readonly unsafe record struct MaxPoolBackward(PoolShape Shape, int Sample
 
     public void Run(IlgpuDevice device)
     {
-        long windows = (long)Samples * Thread.Windows(Shape.Height, Shape.Window) * Thread.Windows(Shape.Width, Shape.Window);
-        device.Each(
-            windows * Shape.Channels,
-            new Thread(Shape, IlgpuDevice.Floats(Input), IlgpuDevice.Floats(Output), IlgpuDevice.Floats(OutputGradient), IlgpuDevice.Floats(InputGradient)));
+        PoolWindows windows = new(Shape, Windows.Along(Shape.Height, Shape.Window), Windows.Along(Shape.Width, Shape.Window));
+        device.Launch(
+            windows.Groups(Samples),
+            new Windows(Shape, windows, IlgpuDevice.Floats(Input), IlgpuDevice.Floats(Output), IlgpuDevice.Floats(OutputGradient), IlgpuDevice.Floats(InputGradient)));
     }
 
     void IVectorOp.Run<TLanes, V>(CpuDevice device)
@@ -129,41 +129,40 @@ public readonly unsafe record struct MaxPoolBackward(PoolShape Shape, int Sample
     }
 
     // One thread a window and channel: it writes the window's inputs. A window that reaches beyond the image has no output, and its inputs get +0.
-    internal readonly struct Thread(
-        PoolShape shape, ArrayView<float> input, ArrayView<float> output, ArrayView<float> outputGradient, ArrayView<float> inputGradient) : IThread
+    internal readonly struct Windows(
+        PoolShape shape, PoolWindows windows, ArrayView<float> input, ArrayView<float> output, ArrayView<float> outputGradient, ArrayView<float> inputGradient) : IKernel
     {
+        public static int Threads => PoolWindows.Threads;
+
         /// <summary>The windows along a side, one that reaches beyond it included.</summary>
-        public static int Windows(int side, int window) => (side + window - 1) / window;
+        public static int Along(int side, int window) => (side + window - 1) / window;
 
-        public void Run(long index)
+        public void Run()
         {
-            int columns = Windows(shape.Width, shape.Window), rows = Windows(shape.Height, shape.Window);
-            int channel = (int)(index % shape.Channels);
-            long pixel = index / shape.Channels, line = pixel / columns, sample = line / rows;
-            int row = (int)(line % rows), column = (int)(pixel % columns);
-            long corner = MaxPool.Corner(shape, sample, row, column, channel);
-            if (row < shape.OutputHeight & column < shape.OutputWidth)
-                Write(corner, (((((sample * shape.OutputHeight) + row) * shape.OutputWidth) + column) * shape.Channels) + channel);
-            else
-                Clear(corner, Math.Min(shape.Window, shape.Height - (row * shape.Window)), Math.Min(shape.Window, shape.Width - (column * shape.Window)));
-        }
-
-        private void Write(long corner, long at)
-        {
-            float largest = output[at], left = outputGradient[at];
-            for (int tap = 0; tap < shape.Window * shape.Window; tap++)
+            PoolWindow window = windows.Find();
+            if (!window.IsThere) return;
+            int rows = Math.Min(shape.Window, shape.Height - (window.Row * shape.Window)), columns = Math.Min(shape.Window, shape.Width - (window.Column * shape.Window));
+            float largest = 0, left = 0;
+            if (rows == shape.Window & columns == shape.Window)
             {
-                long index = corner + MaxPool.Tap(shape, tap);
-                bool below = Portable.Less(input[index], largest);
-                inputGradient[index] = below ? 0 : left;
-                left = below ? left : 0;
+                long at = windows.Output(window);
+                largest = output[at];
+                left = outputGradient[at];
             }
-        }
 
-        private void Clear(long corner, int rows, int columns)
-        {
+            long line = windows.Corner(window);
             for (int row = 0; row < rows; row++)
-                for (int column = 0; column < columns; column++) inputGradient[corner + (((row * shape.Width) + column) * shape.Channels)] = 0;
+            {
+                for (int column = 0; column < columns; column++)
+                {
+                    long index = line + (column * shape.Channels);
+                    bool below = Portable.Less(input[index], largest);
+                    inputGradient[index] = below ? 0 : left;
+                    left = below ? left : 0;
+                }
+
+                line += shape.Width * shape.Channels;
+            }
         }
     }
 }

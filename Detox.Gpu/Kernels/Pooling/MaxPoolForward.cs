@@ -40,7 +40,11 @@ public readonly unsafe record struct MaxPoolForward(PoolShape Shape, int Samples
 
     public void Run(CpuDevice device) => device.AtItsWidth(this);
 
-    public void Run(IlgpuDevice device) => device.Each(Output.Length, new Thread(Shape, IlgpuDevice.Floats(Input), IlgpuDevice.Floats(Output)));
+    public void Run(IlgpuDevice device)
+    {
+        PoolWindows windows = new(Shape, Shape.OutputHeight, Shape.OutputWidth);
+        device.Launch(windows.Groups(Samples), new Windows(Shape, windows, IlgpuDevice.Floats(Input), IlgpuDevice.Floats(Output)));
+    }
 
     void IVectorOp.Run<TLanes, V>(CpuDevice device)
     {
@@ -96,19 +100,29 @@ public readonly unsafe record struct MaxPoolForward(PoolShape Shape, int Samples
     }
 
     // One thread an output: neighbours read neighbouring channels.
-    internal readonly struct Thread(PoolShape shape, ArrayView<float> input, ArrayView<float> output) : IThread
+    internal readonly struct Windows(PoolShape shape, PoolWindows windows, ArrayView<float> input, ArrayView<float> output) : IKernel
     {
-        public void Run(long at)
+        public static int Threads => PoolWindows.Threads;
+
+        public void Run()
         {
-            long corner = MaxPool.Corner(shape, at);
-            float best = input[corner];
-            for (int tap = 1; tap < shape.Window * shape.Window; tap++)
+            PoolWindow window = windows.Find();
+            if (!window.IsThere) return;
+            long line = windows.Corner(window);
+            float best = input[line];
+            for (int row = 0; row < shape.Window; row++)
             {
-                float x = input[corner + MaxPool.Tap(shape, tap)];
-                if (Portable.Less(best, x)) best = x;
+                // The first value meets itself, which is not less.
+                for (int column = 0; column < shape.Window; column++)
+                {
+                    float x = input[line + (column * shape.Channels)];
+                    if (Portable.Less(best, x)) best = x;
+                }
+
+                line += shape.Width * shape.Channels;
             }
 
-            output[at] = best;
+            output[windows.Output(window)] = best;
         }
     }
 }

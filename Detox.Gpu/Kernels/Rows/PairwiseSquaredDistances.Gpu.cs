@@ -121,7 +121,7 @@ public readonly unsafe ref partial struct PairwiseSquaredDistances
         }
 
         // By halves: l with l + 8, then + 4, + 2, + 1.
-        private static float Join(ArrayView<float> lanes, int at) => Portable.Add(Eight(lanes, at), Eight(lanes, at + 1));
+        public static float Join(ArrayView<float> lanes, int at) => Portable.Add(Eight(lanes, at), Eight(lanes, at + 1));
 
         private static float Eight(ArrayView<float> lanes, int at) => Portable.Add(Quad(lanes, at), Quad(lanes, at + 2));
 

@@ -51,16 +51,8 @@ public readonly unsafe ref partial struct SquaredDistances
 
             shared[Group.IdxX] = sum;
             Group.Barrier();
-            if (item < items & lane == 0) sums[item] = Join(shared, slot * Lanes);
+            if (item < items & lane == 0) sums[item] = PairwiseSquaredDistances.TileChunk.Join(shared, slot * Lanes);
         }
-
-        // By halves: l with l + 8, then + 4, + 2, + 1.
-        private static float Join(ArrayView<float> lanes, int at) => Portable.Add(Eight(lanes, at), Eight(lanes, at + 1));
-
-        private static float Eight(ArrayView<float> lanes, int at) => Portable.Add(Quad(lanes, at), Quad(lanes, at + 2));
-
-        private static float Quad(ArrayView<float> lanes, int at)
-            => Portable.Add(Portable.Add(lanes[at], lanes[at + 8]), Portable.Add(lanes[at + 4], lanes[at + 12]));
     }
 
     // One thread a row: adds its chunks in their order.
