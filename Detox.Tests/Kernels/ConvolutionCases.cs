@@ -33,6 +33,21 @@ internal static class ConvolutionCases
         (new(8, 8, 16, 3, 16, Padding: 1), 0),
     ];
 
+    // Rows of whole fours, and of whole sixteens where a forward reads patches: on a GPU another way where they are aligned. All heights as above.
+    private static readonly (ConvolutionShape Shape, int Samples)[] _inFours =
+    [
+        (new(3, 3, 16, 3, 36, Stride: 2, Padding: 1), 1),
+        (new(3, 3, 16, 2, 4, Stride: 2, Padding: 1), 10),
+        (new(3, 3, 16, 1, 20, Stride: 2), 33),
+        (new(2, 5, 4, 2, 8, Stride: 3, Padding: 2), 2),
+        (ConvolutionShape.Linear(36, 68), 3),
+        (ConvolutionShape.Linear(20, 40), 40),
+        (ConvolutionShape.Linear(68, 4), 132),
+        (new(4, 4, 16, 3, 20, Padding: 1), 33),
+        (new(4, 4, 36, 3, 16, Padding: 1), 65),
+        (new(4, 4, 68, 3, 16, Padding: 1), 1),
+    ];
+
     private static readonly (ConvolutionShape Shape, int Samples)[] _large =
     [
         (new(28, 28, 1, 5, 20), 2),
@@ -65,37 +80,39 @@ internal static class ConvolutionCases
         (new(3, 3, 16, 3, 300, Padding: 1), 130),
     ];
 
-    public static IEnumerable<(ConvolutionShape Shape, int Samples)> Shapes => _tiny.Concat(_large);
+    public static IEnumerable<(ConvolutionShape Shape, int Samples)> Shapes => [.. _tiny, .. _inFours, .. _large];
 
     public static IEnumerable<OpCase> All() =>
     [
         .. _tiny.SelectMany(one => OpCases.Both.SelectMany(wild => Convolutions(one.Shape, one.Samples, wild, tiny: true))),
+        .. _inFours.SelectMany(one => OpCases.Both.SelectMany(wild => Convolutions(one.Shape, one.Samples, wild, tiny: true, before: 4))),
+        .. _inFours.Where(one => one.Samples <= 3).SelectMany(one => Convolutions(one.Shape, one.Samples, wild: false, tiny: true)),
         .. _large.SelectMany(one => Convolutions(one.Shape, one.Samples, wild: false, tiny: false)),
         .. _tiny.Where(one => one.Shape.IsWinograd && one.Samples > 0).SelectMany(one => Tiles(one.Shape, one.Samples)),
         .. Products(),
     ];
 
-    private static IEnumerable<OpCase> Convolutions(ConvolutionShape shape, int samples, bool wild, bool tiny)
+    private static IEnumerable<OpCase> Convolutions(ConvolutionShape shape, int samples, bool wild, bool tiny, int before = 1)
     {
         int x = samples * shape.InputLength, y = samples * shape.OutputLength, w = shape.WeightLength, b = shape.Outputs;
-        string what = What(shape, samples) + (wild ? ", wild" : "");
+        string what = What(shape, samples) + (wild ? ", wild" : "") + (before % 4 == 0 ? ", aligned" : "");
         foreach (bool biased in wild ? [true] : OpCases.Both)
         {
             string sums = biased ? $"{what}, biased" : what;
             yield return new(nameof(ConvolutionForward), sums, tiny, ExactNaN: false, o =>
-                o.Device.Run(new ConvolutionForward(shape, samples, o.Values(x, 40, wild), o.Values(w, 41, wild), biased ? o.Values(b, 42, wild) : null, o.Unwritten(y))));
+                o.Device.Run(new ConvolutionForward(shape, samples, o.Values(x, 40, wild), o.Values(w, 41, wild), biased ? o.Values(b, 42, wild) : null, o.Unwritten(y))), before);
             if (!tiny && !biased) continue;
             yield return new(nameof(ConvolutionBackwardWeights), sums, tiny, ExactNaN: false, o =>
-                o.Device.Run(new ConvolutionBackwardWeights(shape, samples, o.Values(x, 43, wild), o.Values(y, 44, wild), o.Unwritten(w), biased ? o.Unwritten(b) : null)));
+                o.Device.Run(new ConvolutionBackwardWeights(shape, samples, o.Values(x, 43, wild), o.Values(y, 44, wild), o.Unwritten(w), biased ? o.Unwritten(b) : null)), before);
         }
 
         yield return new(nameof(ConvolutionBackwardInput), what, tiny, ExactNaN: false, o =>
-            o.Device.Run(new ConvolutionBackwardInput(shape, samples, o.Values(y, 45, wild), o.Values(w, 46, wild), o.Unwritten(x))));
+            o.Device.Run(new ConvolutionBackwardInput(shape, samples, o.Values(y, 45, wild), o.Values(w, 46, wild), o.Unwritten(x))), before);
         if (!tiny && !shape.IsWinograd) yield break;
         foreach ((bool biased, bool wanted) in tiny ? [(true, false), (false, true), (true, true)] : (IEnumerable<(bool, bool)>)[(true, true)])
         {
             yield return new(nameof(ConvolutionBackward), $"{what}{(biased ? ", biased" : "")}{(wanted ? ", with the input's gradient" : "")}", tiny, ExactNaN: false, o => o.Device.Run(new ConvolutionBackward(
-                shape, samples, o.Values(x, 56, wild), o.Values(y, 57, wild), o.Values(w, 58, wild), o.Unwritten(w), biased ? o.Unwritten(b) : null, wanted ? o.Unwritten(x) : null)));
+                shape, samples, o.Values(x, 56, wild), o.Values(y, 57, wild), o.Values(w, 58, wild), o.Unwritten(w), biased ? o.Unwritten(b) : null, wanted ? o.Unwritten(x) : null)), before);
         }
     }
 

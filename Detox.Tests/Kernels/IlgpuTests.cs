@@ -39,7 +39,7 @@ public sealed class IlgpuTests(IlgpuKind kind)
         const int rows = 2 * TiledProduct.MostRows, columns = TiledProduct.Columns + 1;
         int batches = IsSlow ? 3 : 70_000, groups = 4 * batches;
         using DeviceBuffer found = _device.Allocate(3L * groups);
-        TiledProduct.Launch(_device, rows, columns, batches, new TileOfGroup(rows, columns, IlgpuDevice.Floats(found.All)));
+        TiledProduct.Launch(_device, rows, columns, batches, inFours: false, new TileOfGroup(rows, columns, IlgpuDevice.Floats(found.All)));
         float[] expected = [.. Enumerable.Range(0, groups).SelectMany(group => (float[])[group % 2 * TiledProduct.MostRows, group / 2 % 2 * TiledProduct.Columns, group / 4])];
         BitEqual(expected, _device.Download(found), "first rows, first columns and batches");
     }
@@ -47,7 +47,7 @@ public sealed class IlgpuTests(IlgpuKind kind)
     // The simulator sees nothing of this assembly that is not public.
     public readonly struct TileOfGroup(int rows, int columns, ArrayView<float> found) : IProduct
     {
-        void IProduct.Run<TSums>()
+        void IProduct.Run<TSums, TAccess>()
         {
             if (Group.IdxX != 0) return;
             ProductTile tile = TiledProduct.Tile<TSums>(rows, columns);

@@ -9,18 +9,19 @@ namespace Detox.Tests.Kernels;
 /// <param name="What">The sizes.</param>
 /// <param name="IsTiny">Small enough for what only acts as a GPU.</param>
 /// <param name="ExactNaN">Which NaN it writes is defined: it moves floats without computing any, or writes always the same one. Which NaN comes out of arithmetic is the processor's own.</param>
-internal sealed record OpCase(string Op, string What, bool IsTiny, bool ExactNaN, Action<Operands> Run)
+/// <param name="Before">Floats before each operand: one puts it where no vector is aligned, four where all are.</param>
+internal sealed record OpCase(string Op, string What, bool IsTiny, bool ExactNaN, Action<Operands> Run, int Before = 1)
 {
     private readonly Lazy<(float[] Memory, double[] Recorded)> _expected = new(() =>
     {
         using PlainDevice plain = new();
-        return Operands.After(plain, Run);
+        return Operands.After(plain, Run, Before);
     });
 
     /// <summary>The device leaves the bits that the definition leaves, in the operands and around them.</summary>
     public void Compare(Device device)
     {
-        (float[] memory, double[] recorded) = Operands.After(device, Run);
+        (float[] memory, double[] recorded) = Operands.After(device, Run, Before);
         BitEqual(Comparable(_expected.Value.Memory), Comparable(memory), $"{Op}, {What}");
         BitEqual(_expected.Value.Recorded, recorded, $"{Op}, {What}: results on the host");
     }
@@ -28,8 +29,8 @@ internal sealed record OpCase(string Op, string What, bool IsTiny, bool ExactNaN
     private float[] Comparable(float[] values) => ExactNaN ? values : [.. values.Select(value => float.IsNaN(value) ? float.NaN : value)];
 }
 
-/// <summary>Operands on a device, each with a float before and behind it that belongs to nobody.</summary>
-internal sealed class Operands(Device device) : IDisposable
+/// <summary>Operands on a device, each with floats before and behind it that belong to nobody.</summary>
+internal sealed class Operands(Device device, int before) : IDisposable
 {
     private const float Nobodys = 77;
 
@@ -39,18 +40,18 @@ internal sealed class Operands(Device device) : IDisposable
     public Device Device => device;
 
     /// <summary>All floats of all operands after some ops, in the order in which they were made, and what was recorded.</summary>
-    public static (float[] Memory, double[] Recorded) After(Device device, Action<Operands> run)
+    public static (float[] Memory, double[] Recorded) After(Device device, Action<Operands> run, int before)
     {
-        using Operands operands = new(device);
+        using Operands operands = new(device, before);
         run(operands);
         return ([.. operands._buffers.SelectMany(device.Download)], [.. operands._recorded]);
     }
 
     public View Of(ReadOnlySpan<float> values)
     {
-        DeviceBuffer buffer = device.Upload([Nobodys, .. values, Nobodys]);
+        DeviceBuffer buffer = device.Upload([.. Enumerable.Repeat(Nobodys, before), .. values, Nobodys]);
         _buffers.Add(buffer);
-        return buffer.All.Slice(1, values.Length);
+        return buffer.All.Slice(before, values.Length);
     }
 
     /// <summary>What an op has still to write.</summary>

@@ -114,7 +114,7 @@ internal sealed class Decoder(Lexer lexer, Token name)
             Expect(at, operand, OperandKind.Vector);
             int count = slot[0] - '0';
             if (operand.Parts!.Count != count) throw lexer.Error(at, $"a vector of {count} was expected");
-            instruction.Vector = [.. operand.Parts.Select(part => Register(at, part, slot[2..], instruction, isWritten))];
+            instruction.Vector = [.. operand.Parts.Select(part => Part(at, part, slot[2..], instruction, isWritten))];
         }
         else if (slot.EndsWith("|pred", StringComparison.Ordinal))
         {
@@ -130,6 +130,10 @@ internal sealed class Decoder(Lexer lexer, Token name)
             if (instruction.Vector.Length == 0) instruction.Vector = [row];
         }
     }
+
+    // Of a vector: a register, or a constant where it is stored.
+    private int Part(Token at, string text, string type, Instruction instruction, bool isWritten)
+        => char.IsDigit(text[0]) && !isWritten ? Constant(at, new Operand(OperandKind.Number, text), type.TrimStart('~')) : Register(at, text, type, instruction, isWritten);
 
     private int Register(Token at, string text, string type, Instruction instruction, bool isWritten)
     {

@@ -23,7 +23,7 @@ public sealed class KernelTests
         NotingLauncher notes = new();
         using IlgpuDevice device = TestDevices.OpenPtx(notes);
         notes.StopRunning();
-        foreach (OpCase one in OpCases.All.Where(one => one.IsTiny)) Operands.After(device, one.Run);
+        foreach (OpCase one in OpCases.All.Where(one => one.IsTiny)) Operands.After(device, one.Run, one.Before);
         Assert.That(KernelTexts.All().Except(notes.Launches.Keys).Select(KernelTexts.NameOf), Is.Empty);
     }
 

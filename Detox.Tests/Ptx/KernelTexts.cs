@@ -14,25 +14,26 @@ internal static class KernelTexts
     private static readonly Lazy<PTXBackend> _backend = new(() => new PTXBackend(_context.Value, CudaArchitecture.SM_80, CudaInstructionSet.ISA_78, null!));
     private static readonly ConcurrentDictionary<Type, string> _texts = [];
 
-    /// <summary>Every kernel: those of groups; those of threads, with the kernel that numbers them around each; products, with every kind of sums.</summary>
+    /// <summary>Every kernel: those of groups; those of threads, with the kernel that numbers them around each; products, with every kind of sums and of access.</summary>
     public static IEnumerable<Type> All()
     {
         Type[] types = [.. typeof(IKernel).Assembly.GetTypes().Where(type => type is { IsValueType: true, IsGenericTypeDefinition: false })];
-        Type[] sums = [.. types.Where(type => type.GetInterfaces().Any(one => one.IsGenericType && one.GetGenericTypeDefinition() == typeof(ISums<>)))];
         return
         [
             .. types.Where(type => type.IsAssignableTo(typeof(IKernel))),
             .. types.Where(type => type.IsAssignableTo(typeof(IThread))).Select(type => typeof(Each<>).MakeGenericType(type)),
-            .. types.Where(type => type.IsAssignableTo(typeof(IProduct))).SelectMany(type => sums.Select(kind => typeof(Tiled<,>).MakeGenericType(type, kind))),
+            .. from product in types.Where(type => type.IsAssignableTo(typeof(IProduct)))
+               from sums in types.Where(type => type.IsAssignableTo(typeof(ISums)))
+               from access in types.Where(type => type.IsAssignableTo(typeof(IAccess)))
+               select typeof(Tiled<,,>).MakeGenericType(product, sums, access),
         ];
     }
 
-    /// <summary>"ReluForward.Thread", "WinogradForward.Product Sums8".</summary>
+    /// <summary>"ReluForward.Thread", "WinogradForward.Product Sums128 InFours".</summary>
     public static string NameOf(Type kernel)
     {
         Type[] parts = kernel.IsGenericType ? kernel.GetGenericArguments() : [kernel];
-        string sums = parts.Length > 1 ? $" {parts[1].Name}" : "";
-        return $"{parts[0].DeclaringType?.Name}.{parts[0].Name}{sums}";
+        return string.Join(' ', [$"{parts[0].DeclaringType?.Name}.{parts[0].Name}", .. parts.Skip(1).Select(part => part.Name)]);
     }
 
     public static IEnumerable<TestCaseData> Cases() => All().Select(kernel => new TestCaseData(kernel).SetArgDisplayNames(NameOf(kernel)));

@@ -34,6 +34,8 @@ internal sealed partial class Lexer
 
     public bool NextIs(string text) => !IsAtEnd && _tokens[_next].Text == text;
 
+    public bool NextIsNumber => !IsAtEnd && _tokens[_next].IsNumber;
+
     public bool TryTake(string text)
     {
         if (!NextIs(text)) return false;

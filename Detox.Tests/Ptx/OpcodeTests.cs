@@ -261,6 +261,11 @@ public sealed class OpcodeTests
         TestKernel.Run("ld.global.v4.f32 {%f0, %f1, %f2, %f3}, [%rd0]; st.global.v2.f32 [%rd0+16], {%f3, %f0};", threads: 1, words: [1, 2, 3, 4, 5, 6]),
         Is.EqualTo((uint[])[1, 2, 3, 4, 4, 1]));
 
+    [Test]
+    public void AVectorMayHoldConstants() => Assert.That(
+        TestKernel.Run("mov.f32 %f0, 0f40000000; st.global.v4.f32 [%rd0], {0f3F800000, %f0, 0f00000000, 0f3F800000};", threads: 1, words: [7, 7, 7, 7]),
+        Is.EqualTo((uint[])[0x3F800000, 0x40000000, 0, 0x3F800000]));
+
     /// <summary>The address is read before the register that holds it is written.</summary>
     [Test]
     public void ALoadMayOverwriteItsAddress()

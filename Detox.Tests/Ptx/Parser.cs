@@ -185,7 +185,7 @@ internal sealed class Parser(string text)
         if (_lexer.TryTake("{"))
         {
             List<string> parts = [];
-            do parts.Add(_lexer.Name().Text);
+            do parts.Add(_lexer.NextIsNumber ? _lexer.Next().Text : _lexer.Name().Text);
             while (_lexer.TryTake(","));
             _lexer.Expect("}");
             return new Operand(OperandKind.Vector, string.Empty, 0, parts);

@@ -28,6 +28,8 @@ public sealed class ParserTests
     [TestCase("ld.param.b64 %rd2, [other];", "'other' is no parameter")]
     [TestCase("ld.shared.b32 %r1, [tile];", "'tile' is no address")]
     [TestCase("ld.global.v4.f32 {%f0, %f1}, [%rd0];", "a vector of 4")]
+    [TestCase("ld.global.v2.u32 {%r1, 5}, [%rd0];", "'5' is no register")]
+    [TestCase("st.global.v2.f32 [%rd0], {%f0, 5};", "no constant of type f32")]
     [TestCase("@%r0 bra OUT; OUT:", "'%r0' is no predicate")]
     [TestCase("mov.u32 %tid.x, 5;", "'%tid.x' is no register")]
     [TestCase("mov.u32 %r1, %clock;", "'%clock' is no register")]

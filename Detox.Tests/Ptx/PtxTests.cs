@@ -32,28 +32,33 @@ public sealed class PtxTests
         Assert.That(KernelTexts.All().Count(), Is.GreaterThanOrEqualTo(30));
     }
 
-    /// <summary>Sums in registers, tiles in shared memory, and factors of four rows at a time where a thread has so many: what the speed of a product rests on.</summary>
+    /// <summary>Sums in registers, tiles in shared memory, and four floats in one instruction: what the speed of a product rests on.</summary>
     [TestCaseSource(nameof(Products))]
     public void AProductKeepsItsSumsInRegisters(Type product)
     {
-        // Sixteen terms in a row, and a loop for those that are left.
-        const int Terms = 16 + 1, Columns = 8;
-        int rows = SumsOf(product) == typeof(TiledProduct.Sums8) ? 8 : SumsOf(product) == typeof(TiledProduct.Sums4) ? 4 : 2;
+        // Sixteen terms in a row, these once more where fewer follow, and a loop for those that are left.
+        const int Terms = 16 + 16 + 1;
+        (int sums, int lefts, int rights) = SumsOf(product) == typeof(Sums128) ? (64, 2, 2) : SumsOf(product) == typeof(Sums64) ? (32, 1, 2) : (16, 1, 1);
+        bool inFours = product.GetGenericArguments()[2] == typeof(InFours);
         string ptx = KernelTexts.Of(product);
         Assert.That(ptx, Does.Contain("bar.sync").And.Not.Contain(".local"));
-        Assert.That(Regex.Count(ptx, @"fma\.rn\.f32"), Is.EqualTo(Terms * rows * Columns));
-        Assert.That(Regex.Count(ptx, @"ld\.shared\.v4\.f32"), Is.GreaterThanOrEqualTo(Terms * (rows / 4)), "factors of four rows");
+        Assert.That(Regex.Count(ptx, @"fma\.rn\.f32"), Is.EqualTo(Terms * sums));
+        Assert.That(Regex.Count(ptx, @"ld\.shared\.v4\.f32"), Is.EqualTo(Terms * (inFours ? lefts + rights : lefts)), "factors of four rows or columns");
+        Assert.That(Regex.Count(ptx, @"ld\.shared\.f32"), Is.EqualTo(inFours ? 0 : Terms * rights * 4), "factors of a column");
+        foreach (string four in (string[])[@"ld\.global\.v4\.f32", @"st\.global\.v4\.f32"]) Assert.That(Regex.IsMatch(ptx, four), Is.EqualTo(inFours), four);
+        Assert.That(Regex.IsMatch(ptx, @"st\.global\.f32"), Is.EqualTo(!inFours), "sums one by one");
     }
 
     [Test]
-    public void EveryProductHasEveryKindOfSums()
+    public void EveryProductHasEveryKindOfSumsAndAccess()
     {
         Type[] products = [.. Products().Select(one => (Type)one.Arguments[0]!)];
-        Assert.That(products.Select(SumsOf).Distinct(), Is.EquivalentTo((Type[])[typeof(TiledProduct.Sums2), typeof(TiledProduct.Sums4), typeof(TiledProduct.Sums8)]));
-        Assert.That(products.Select(one => one.GetGenericArguments()[0]).Distinct().Count(), Is.EqualTo(products.Length / 3).And.GreaterThanOrEqualTo(6));
+        Assert.That(products.Select(SumsOf).Distinct(), Is.EquivalentTo((Type[])[typeof(Sums32), typeof(Sums64), typeof(Sums128)]));
+        Assert.That(products.Select(one => one.GetGenericArguments()[2]).Distinct(), Is.EquivalentTo((Type[])[typeof(OneByOne), typeof(InFours)]));
+        Assert.That(products.Select(one => one.GetGenericArguments()[0]).Distinct().Count(), Is.EqualTo(products.Length / 6).And.GreaterThanOrEqualTo(6));
     }
 
-    private static IEnumerable<TestCaseData> Products() => KernelTexts.Cases().Where(one => one.Arguments[0] is Type { IsGenericType: true } kernel && kernel.GetGenericTypeDefinition() == typeof(Tiled<,>));
+    private static IEnumerable<TestCaseData> Products() => KernelTexts.Cases().Where(one => one.Arguments[0] is Type { IsGenericType: true } kernel && kernel.GetGenericTypeDefinition() == typeof(Tiled<,,>));
 
     private static Type SumsOf(Type product) => product.GetGenericArguments()[1];
 }

@@ -34,6 +34,8 @@ public sealed class IlgpuDevice : Device
 
     public override bool SharesHostMemory => false;
 
+    internal bool IsOpenCl => _accelerator.AcceleratorType == AcceleratorType.OpenCL;
+
     public override Memory<float> HostMemory(View view) => throw new NotSupportedException($"{Name} has memory of its own.");
 
     /// <summary>Opens the device of a kind and number; an error says what is missing and what to do.</summary>

@@ -35,7 +35,8 @@ public readonly partial record struct ConvolutionBackwardWeights
     private void ChunkByChunk(IlgpuDevice device)
     {
         ArrayView<float> total = IlgpuDevice.Floats(WeightsGradient), sums = ChunkSums.Room(device, ChunkSums.Memory, Chunks, total);
-        TiledProduct.Launch(device, Shape.Taps, Shape.Outputs, Chunks, new Product(Shape, Positions, IlgpuDevice.Floats(Input), IlgpuDevice.Floats(OutputGradient), sums));
+        bool inFours = TiledProduct.LiesInFours(Input, Shape.Channels) && TiledProduct.LiesInFours(OutputGradient, Shape.Outputs) && TiledProduct.LiesInFours(WeightsGradient, Shape.Outputs);
+        TiledProduct.Launch(device, Shape.Taps, Shape.Outputs, Chunks, inFours, new Product(Shape, Positions, IlgpuDevice.Floats(Input), IlgpuDevice.Floats(OutputGradient), sums));
         ChunkSums.Add(device, Chunks, sums, total);
     }
 
@@ -44,17 +45,18 @@ public readonly partial record struct ConvolutionBackwardWeights
     internal readonly struct Product(
         ConvolutionShape shape, int positions, ArrayView<float> input, ArrayView<float> outputGradient, ArrayView<float> sums) : IProduct
     {
-        public void Run<TSums>()
-            where TSums : struct, ISums<TSums>
+        public void Run<TSums, TAccess>()
+            where TSums : struct, ISums
+            where TAccess : struct, IAccess
         {
             ProductTile tile = TiledProduct.Tile<TSums>(shape.Taps, shape.Outputs);
             int start = tile.Batch * Chunk, terms = positions - start;
             if (terms > Chunk) terms = Chunk;
-            TiledProduct.Run<TSums, TurnedPatches, TiledProduct.Strided, TiledProduct.Rowwise>(
+            TiledProduct.Run<TSums, TAccess, TurnedPatches<TAccess>, Strided<TAccess>, Rowwise>(
                 tile,
-                new TurnedPatches(shape, input.SubView((long)(start / shape.Positions) * shape.InputLength), start % shape.Positions),
-                new TiledProduct.Strided(outputGradient.SubView((long)start * shape.Outputs), shape.Outputs),
-                new TiledProduct.Rowwise(sums.SubView((long)tile.Batch * shape.WeightLength), shape.Outputs),
+                new(shape, input.SubView((long)(start / shape.Positions) * shape.InputLength), start % shape.Positions),
+                new(outputGradient.SubView((long)start * shape.Outputs), shape.Outputs),
+                new(sums.SubView((long)tile.Batch * shape.WeightLength), shape.Outputs),
                 terms);
         }
     }
@@ -76,11 +78,22 @@ public readonly partial record struct ConvolutionBackwardWeights
     /// <summary>The pixels under a tap of one position after another.</summary>
     /// <param name="images">From the first position's image on.</param>
     /// <param name="first">The first position in it.</param>
-    private struct TurnedPatches(ConvolutionShape shape, ArrayView<float> images, int first) : IFactors
+    private struct TurnedPatches<TAccess>(ConvolutionShape shape, ArrayView<float> images, int first) : IFactors
+        where TAccess : struct, IAccess
     {
         private int _image, _x, _y, _left, _endX, _endY, _top;
 
-        public void Begin(int index)
+        public static bool IsInFours => TAccess.IsInFours;
+
+        public static bool AreTerms => !TAccess.IsInFours;
+
+        public readonly bool AreThere => true;
+
+        private readonly bool IsInside => (uint)_y < (uint)shape.Height & (uint)_x < (uint)shape.Width;
+
+        private readonly int At => _image + (((_y * shape.Width) + _x) * shape.Channels);
+
+        public void Begin(int index, int term)
         {
             int channel = index % shape.Channels, column = index / shape.Channels % shape.Kernel, row = index / shape.Channels / shape.Kernel;
             _image = channel;
@@ -90,19 +103,28 @@ public readonly partial record struct ConvolutionBackwardWeights
             _y = (first / shape.OutputWidth * shape.Stride) + _top;
             _endX = _left + (shape.OutputWidth * shape.Stride);
             _endY = _top + (shape.OutputHeight * shape.Stride);
+            Skip(term);
         }
 
-        public float Next()
+        public readonly float Read()
         {
             float pixel = 0;
-            if (_y >= 0 & _y < shape.Height & _x >= 0 & _x < shape.Width) pixel = images[_image + (((_y * shape.Width) + _x) * shape.Channels)];
-            Skip(1);
+            if (IsInside) pixel = images[At];
             return pixel;
         }
 
-        public void Skip(int factors)
+        public readonly Four ReadFour(int ahead)
         {
-            _x += factors * shape.Stride;
+            TurnedPatches<TAccess> there = this;
+            there.Skip(ahead);
+            Four pixels = default;
+            if (there.IsInside) pixels = Four.Load(images, there.At);
+            return pixels;
+        }
+
+        public void Skip(int terms)
+        {
+            _x += terms * shape.Stride;
             while (_x >= _endX)
             {
                 _x -= _endX - _left;

@@ -16,31 +16,36 @@ public readonly partial record struct ConvolutionForward
 
         ArrayView<float> input = IlgpuDevice.Floats(Input), weights = IlgpuDevice.Floats(Weights);
         Biased sink = new(IlgpuDevice.Floats(Output), IlgpuDevice.Floats(Bias ?? Weights), Shape.Outputs, Bias is null ? 0 : 1);
-        if (Shape.IsDense) TiledProduct.Launch(device, Rows, Shape.Outputs, 1, new Dense(Shape.Taps, Shape.Outputs, Rows, input, weights, sink));
-        else TiledProduct.Launch(device, Rows, Shape.Outputs, 1, new Product(Shape, Rows, input, weights, sink));
+        bool inFours = TiledProduct.LiesInFours(Input, Shape.IsDense ? Shape.Taps : Shape.Channels) && TiledProduct.LiesInFours(Weights, Shape.Outputs) && TiledProduct.LiesInFours(Output, Shape.Outputs);
+        if (Shape.IsDense) TiledProduct.Launch(device, Rows, Shape.Outputs, 1, inFours, new Dense(Shape.Taps, Shape.Outputs, Rows, input, weights, sink));
+        else TiledProduct.Launch(device, Rows, Shape.Outputs, 1, inFours && Shape.Channels % TiledProduct.Depth == 0, new Product(Shape, Rows, input, weights, sink));
     }
 
     // The product of patches, which are read where they lie, and weights: a row is a position of a sample, a term is a tap.
     internal readonly struct Product(ConvolutionShape shape, int rows, ArrayView<float> input, ArrayView<float> weights, Biased sink) : IProduct
     {
-        public void Run<TSums>()
-            where TSums : struct, ISums<TSums>
-            => TiledProduct.Run<TSums, Patches, TiledProduct.Strided, Biased>(TiledProduct.Tile<TSums>(rows, shape.Outputs), new Patches(shape, input), new TiledProduct.Strided(weights, shape.Outputs), sink, shape.Taps);
+        public void Run<TSums, TAccess>()
+            where TSums : struct, ISums
+            where TAccess : struct, IAccess
+            => TiledProduct.Run<TSums, TAccess, Patches<TAccess>, Strided<TAccess>, Biased>(TiledProduct.Tile<TSums>(rows, shape.Outputs), new(shape, input), new(weights, shape.Outputs), sink, shape.Taps);
     }
 
     // The same where a patch is a whole image: a fully connected layer.
     internal readonly struct Dense(int terms, int outputs, int rows, ArrayView<float> input, ArrayView<float> weights, Biased sink) : IProduct
     {
-        public void Run<TSums>()
-            where TSums : struct, ISums<TSums>
-            => TiledProduct.Run<TSums, TiledProduct.Contiguous, TiledProduct.Strided, Biased>(TiledProduct.Tile<TSums>(rows, outputs), new TiledProduct.Contiguous(input, terms), new TiledProduct.Strided(weights, outputs), sink, terms);
+        public void Run<TSums, TAccess>()
+            where TSums : struct, ISums
+            where TAccess : struct, IAccess
+            => TiledProduct.Run<TSums, TAccess, Contiguous<TAccess>, Strided<TAccess>, Biased>(TiledProduct.Tile<TSums>(rows, outputs), new(input, terms), new(weights, outputs), sink, terms);
     }
 
     internal readonly struct Biased(ArrayView<float> output, ArrayView<float> bias, int outputs, int hasBias) : IProductSink
     {
+        public bool Takes(int row) => true;
+
         public ArrayView<float> Row(int row) => output.SubView((long)row * outputs);
 
-        public float Finish(int column, float sum)
+        public float Finish(ArrayView<float> row, int column, float sum)
         {
             if (hasBias != 0) sum = Portable.Add(sum, bias[column]);
             return sum;
@@ -48,12 +53,21 @@ public readonly partial record struct ConvolutionForward
     }
 
     /// <summary>The pixels under the taps of a position, tap after tap, without a division.</summary>
-    private struct Patches(ConvolutionShape shape, ArrayView<float> input) : IFactors
+    private struct Patches<TAccess>(ConvolutionShape shape, ArrayView<float> input) : IFactors
+        where TAccess : struct, IAccess
     {
         private ArrayView<float> _image;
         private int _left, _x, _y, _channel, _endX;
 
-        public void Begin(int index)
+        public static bool IsInFours => TAccess.IsInFours;
+
+        public static bool AreTerms => true;
+
+        public readonly bool AreThere => (uint)_y < (uint)shape.Height & (uint)_x < (uint)shape.Width;
+
+        private readonly int At => (((_y * shape.Width) + _x) * shape.Channels) + _channel;
+
+        public void Begin(int index, int term)
         {
             int position = index % shape.Positions;
             _image = input.SubView((long)(index / shape.Positions) * shape.InputLength);
@@ -62,26 +76,33 @@ public readonly partial record struct ConvolutionForward
             _x = _left;
             _endX = _left + shape.Kernel;
             _channel = 0;
+            Skip(term);
         }
 
-        public float Next()
+        public readonly float Read()
         {
             float pixel = 0;
-            if (_y >= 0 & _y < shape.Height & _x >= 0 & _x < shape.Width) pixel = _image[(((_y * shape.Width) + _x) * shape.Channels) + _channel];
-            Skip(1);
+            if (AreThere) pixel = _image[At];
             return pixel;
         }
 
-        public void Skip(int factors)
+        public readonly Four ReadFour(int ahead) => Four.Load(_image, At + ahead);
+
+        public void Skip(int terms)
         {
-            _channel += factors;
+            _channel += terms;
             while (_channel >= shape.Channels)
             {
                 _channel -= shape.Channels;
                 _x++;
-                if (_x < _endX) continue;
-                _x = _left;
-                _y++;
+                if (_x >= _endX)
+                {
+                    _x = _left;
+                    _y++;
+                }
+
+                // In fours, sixteen terms are those of one pixel.
+                if (IsInFours) break;
             }
         }
     }

@@ -70,17 +70,6 @@ internal static partial class Winograd
         }
     }
 
-    internal readonly struct Four(float a, float b, float c, float d)
-    {
-        public float A => a;
-
-        public float B => b;
-
-        public float C => c;
-
-        public float D => d;
-    }
-
     internal readonly struct Six(float a, float b, float c, float d, float e, float f)
     {
         public float A => a;

@@ -1,7 +1,6 @@
 using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Ilgpu;
 using ILGPU;
-using Four = Detox.Gpu.Kernels.Winograd.Four;
 using Six = Detox.Gpu.Kernels.Winograd.Six;
 using Three = Detox.Gpu.Kernels.Winograd.Three;
 
@@ -47,7 +46,7 @@ internal readonly partial record struct WinogradBackwardWeights
         /// <summary>Threads of the last kernel.</summary>
         public long Pairs { get; }
 
-        public void Multiply(IlgpuDevice device) => TiledProduct.Launch(device, _shape.Channels, _shape.Outputs, _batches, _product);
+        public void Multiply(IlgpuDevice device) => TiledProduct.Launch(device, _shape.Channels, _shape.Outputs, _batches, inFours: _shape.Channels % 4 == 0 && _shape.Outputs % 4 == 0, _product);
     }
 
     // One thread a tile and output, and one a tile and channel.
@@ -120,18 +119,19 @@ internal readonly partial record struct WinogradBackwardWeights
     // after another, each [place][channel][output].
     internal readonly struct ChunkProduct(int tiles, int channels, int outputs, ArrayView<float> data, ArrayView<float> gradients, ArrayView<float> sums) : IProduct
     {
-        public void Run<TSums>()
-            where TSums : struct, ISums<TSums>
+        public void Run<TSums, TAccess>()
+            where TSums : struct, ISums
+            where TAccess : struct, IAccess
         {
             ProductTile tile = TiledProduct.Tile<TSums>(channels, outputs);
             int place = tile.Batch % Winograd.Places, start = tile.Batch / Winograd.Places * Winograd.Chunk, terms = tiles - start;
             if (terms > Winograd.Chunk) terms = Winograd.Chunk;
             long first = ((long)place * tiles) + start;
-            TiledProduct.Run<TSums, TiledProduct.Strided, TiledProduct.Strided, TiledProduct.Rowwise>(
+            TiledProduct.Run<TSums, TAccess, Strided<TAccess>, Strided<TAccess>, Rowwise>(
                 tile,
-                new TiledProduct.Strided(data.SubView(first * channels), channels),
-                new TiledProduct.Strided(gradients.SubView(first * outputs), outputs),
-                new TiledProduct.Rowwise(sums.SubView((long)tile.Batch * channels * outputs), outputs),
+                new(data.SubView(first * channels), channels),
+                new(gradients.SubView(first * outputs), outputs),
+                new(sums.SubView((long)tile.Batch * channels * outputs), outputs),
                 terms);
         }
     }

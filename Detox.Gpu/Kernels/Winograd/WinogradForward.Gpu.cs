@@ -1,7 +1,6 @@
 using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Ilgpu;
 using ILGPU;
-using Four = Detox.Gpu.Kernels.Winograd.Four;
 using Six = Detox.Gpu.Kernels.Winograd.Six;
 
 namespace Detox.Gpu.Kernels;
@@ -26,6 +25,7 @@ internal readonly partial record struct WinogradForward
     internal readonly struct Kernels
     {
         private readonly int _tiles, _outputs;
+        private readonly bool _inFours;
         private readonly Product _product;
 
         public Kernels(IlgpuDevice device, in WinogradForward op)
@@ -33,6 +33,7 @@ internal readonly partial record struct WinogradForward
             ConvolutionShape shape = op.Shape;
             _tiles = op.Samples * Winograd.Tiles(shape);
             _outputs = shape.Outputs;
+            _inFours = shape.Channels % 4 == 0 && shape.Outputs % 4 == 0;
             int pairs = shape.Channels * shape.Outputs;
             long inputs = (long)_tiles * shape.Channels;
             Values = (long)_tiles * shape.Outputs;
@@ -53,7 +54,7 @@ internal readonly partial record struct WinogradForward
         /// <summary>Threads of the last kernel.</summary>
         public long Values { get; }
 
-        public void Multiply(IlgpuDevice device) => TiledProduct.Launch(device, _tiles, _outputs, Winograd.Places, _product);
+        public void Multiply(IlgpuDevice device) => TiledProduct.Launch(device, _tiles, _outputs, Winograd.Places, _inFours, _product);
     }
 
     // One thread a channel and output, and one a tile and channel.
@@ -118,16 +119,17 @@ internal readonly partial record struct WinogradForward
     // A batch is a place: the product of its tiles x channels and its channels x outputs.
     internal readonly struct Product(int tiles, int channels, int outputs, ArrayView<float> data, ArrayView<float> kernels, ArrayView<float> products) : IProduct
     {
-        public void Run<TSums>()
-            where TSums : struct, ISums<TSums>
+        public void Run<TSums, TAccess>()
+            where TSums : struct, ISums
+            where TAccess : struct, IAccess
         {
             ProductTile tile = TiledProduct.Tile<TSums>(tiles, outputs);
             long place = tile.Batch;
-            TiledProduct.Run<TSums, TiledProduct.Contiguous, TiledProduct.Strided, TiledProduct.Rowwise>(
+            TiledProduct.Run<TSums, TAccess, Contiguous<TAccess>, Strided<TAccess>, Rowwise>(
                 tile,
-                new TiledProduct.Contiguous(data.SubView(place * tiles * channels), channels),
-                new TiledProduct.Strided(kernels.SubView(place * channels * outputs), outputs),
-                new TiledProduct.Rowwise(products.SubView(place * tiles * outputs), outputs),
+                new(data.SubView(place * tiles * channels), channels),
+                new(kernels.SubView(place * channels * outputs), outputs),
+                new(products.SubView(place * tiles * outputs), outputs),
                 channels);
         }
     }
