@@ -309,10 +309,10 @@ internal sealed class Worker : IDisposable
     private void Compute(int attempt)
     {
         _payload.Compute(_gradients, _step, _groupNumber, attempt, _attacker is null ? null : _attack as SampleAttack, Weights.View);
-        if (_attacker is not { } attacker || _attack.NeedsHonestGradients) return;
+        if (_attacker is null || _attack.NeedsHonestGradients) return;
         EditPayload(message =>
         {
-            _attack.Replace(message.Span[Head.Floats..], attacker);
+            _attack.Replace(message.Span[Head.Floats..], _attacker.Value);
             return 0;
         });
     }
