@@ -16,7 +16,7 @@ internal static class BenchCommand
     public static Command Create()
     {
         Option<bool> json = new("--json") { Description = "an array of {name, case, threads, seconds (median), gflops, bytes_per_second, share_of_peak, launches, waits, bytes_copied}" };
-        Option<string> only = new("--only") { Description = "measure only names that begin so: gradient, step, gemm, rule, ballot, kernel, layer", HelpName = "NAME" };
+        Option<string> only = new("--only") { Description = "measure only names that begin so: gradient, step, gemm, rule, aggregate, ballot, kernel, layer", HelpName = "NAME" };
         Option<int[]> threads = new("--threads")
         {
             Description = "threads to measure with; may be given several times (1 and all)",

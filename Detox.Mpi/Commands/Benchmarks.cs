@@ -34,7 +34,7 @@ internal static class Benchmarks
 
     private static readonly string[] _rules = ["mean", "median", "geometric-median", "multi-krum", "bulyan"];
 
-    public static IReadOnlyList<string> Names { get; } = ["gradient", "step", "gemm", "rule", "ballot", "kernel", "layer"];
+    public static IReadOnlyList<string> Names { get; } = ["gradient", "step", "gemm", "rule", "aggregate", "ballot", "kernel", "layer"];
 
     /// <summary>Every measurement whose name begins with <paramref name="only"/>, one after another.</summary>
     public static IEnumerable<Measurement> Run(string choice, string only, IReadOnlyList<int> threadCounts)
@@ -63,8 +63,18 @@ internal static class Benchmarks
             if (Wanted("rule"))
             {
                 foreach (int n in (int[])[15, 45])
-                    foreach (string rule in _rules)
-                        yield return Rule(device, threads, rule, n);
+                    foreach (string name in _rules)
+                        using (var rule = AggregationRule.Parse(name, ToldOf(n))) yield return Rule("rule", device, threads, rule, RuleCase(name, n), n);
+            }
+
+            if (Wanted("aggregate"))
+            {
+                // As other programs have been measured. Smea would look at too many subsets.
+                const int n = 45, f = 5;
+                IEnumerable<(string[] Before, string Rule)> all = [.. AggregationRule.Names.Select(name => (Array.Empty<string>(), name)), .. PreRule.Known.Names.Select(pre => (new[] { pre }, "mean"))];
+                foreach ((string[] before, string name) in all)
+                    using (var rule = AggregationRule.Parse(before, name, f))
+                        if (rule.Excess(n) is null) yield return Rule("aggregate", device, threads, rule, RuleCase(rule.Name, n), n);
             }
 
             if (Wanted("ballot"))
@@ -228,13 +238,12 @@ internal static class Benchmarks
         return new Measurement("gemm", $"{n} x {n} x {n}", threads, seconds, 2.0 * n * n * n / seconds / 1e9, null);
     }
 
-    private static Measurement Rule(Device device, int threads, string name, int n)
+    private static Measurement Rule(string measured, Device device, int threads, AggregationRule rule, string name, int n)
     {
-        using AggregationRule rule = AggregationRule.Parse(name, ToldOf(n));
         using DeviceBuffer rows = Random(device, (long)n * RuleWidth), output = device.Allocate(RuleWidth);
         long[] offsets = [.. Enumerable.Range(0, n).Select(i => (long)i * RuleWidth)];
         double seconds = Median(device, output, () => rule.Aggregate(device, new Rows(rows.All, offsets, RuleWidth), output.All));
-        return new Measurement("rule", RuleCase(name, n), threads, seconds, null, (double)n * RuleWidth * sizeof(float) / seconds);
+        return new Measurement(measured, name, threads, seconds, null, (double)n * RuleWidth * sizeof(float) / seconds);
     }
 
     private static Measurement Ballot(Device device, int threads, BallotKind kind, Timing? timing = null)
