@@ -44,6 +44,15 @@ need_hosts() {
   fi
 }
 
+# Python with numpy reads what is written for other programs.
+need_numpy() {
+  for python in python3 /usr/bin/python3; do "$python" -c "import numpy" 2> /dev/null && return; done
+  if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
+    echo "installing python3-numpy ..." >&2
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-numpy > /dev/null
+  fi
+}
+
 # Prints the launcher of a family: Debian names them apart, elsewhere mpiexec says which it is.
 find_mpiexec() {
   command -v "mpiexec.$1" && return

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs all tests in Release: installs what the machine lacks (both MPI families, iproute2), builds, tests.
+# Runs all tests in Release: installs what the machine lacks (both MPI families, iproute2, numpy), builds, tests.
 # Real images are used where DETOX_TEST_MNIST and DETOX_TEST_CIFAR10 name their folders.
 # The last line gives the counts.
 set -euo pipefail
@@ -10,6 +10,7 @@ need_mpi openmpi
 need_mpi mpich
 need_opencl
 need_hosts
+need_numpy
 
 publish
 results=$(mktemp -d)

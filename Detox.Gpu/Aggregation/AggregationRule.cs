@@ -60,6 +60,12 @@ public abstract class AggregationRule : IDisposable
     /// <summary>Why so many rows would take it too long, in one sentence with the numbers; null where they do not.</summary>
     public virtual string? Excess(int rows) => null;
 
+    /// <summary>What it keeps from step to step, by name: vectors as wide as the rows, in the device's memory. They may be read after any step, and a rule in whose vectors
+    /// they are written before its first step goes on as the one that they were read from. None for most rules.</summary>
+    /// <param name="device">That of the rows.</param>
+    /// <param name="width">Floats in a row.</param>
+    public virtual IReadOnlyList<(string Name, View Values)> Kept(Device device, long width) => [];
+
     /// <summary>Reads "name" or "name(parameter=value,...)"; a parameter in brackets overrides <paramref name="f"/>.</summary>
     /// <exception cref="FormatException">The text names no rule, or a parameter or value that the rule does not have.</exception>
     public static AggregationRule Parse(string text, int f)

@@ -61,6 +61,13 @@ public sealed class BucketedAggregation : IDisposable
             : $"{across.Name} needs {across.RowsNeededText}; {(buckets == 1 ? "there is 1 bucket" : $"there are {buckets} buckets")}";
     }
 
+    /// <summary>What its rules keep from step to step, under "within." and "across.": see <see cref="AggregationRule.Kept"/>.</summary>
+    public IReadOnlyList<(string Name, View Values)> Kept() =>
+    [
+        .. (_results is null ? [] : _within.Kept(_device, _width)).Select(kept => ($"within.{kept.Name}", kept.Values)),
+        .. _across.Kept(_device, _width).Select(kept => ($"across.{kept.Name}", kept.Values)),
+    ];
+
     /// <summary>output = the aggregate of the rows. The output must not overlap them.</summary>
     /// <param name="shuffleSeed">Decides which rows share a bucket, and all else that is random: another one every step.</param>
     /// <exception cref="ArgumentException"><see cref="Problem(int)"/> has something to say about the number of rows.</exception>

@@ -32,6 +32,8 @@ public sealed class PreparedRule(IReadOnlyList<PreRule> before, AggregationRule 
         return work + rule.Work(rows, width);
     }
 
+    public override IReadOnlyList<(string Name, View Values)> Kept(Device device, long width) => rule.Kept(device, width);
+
     public override void Dispose()
     {
         rule.Dispose();

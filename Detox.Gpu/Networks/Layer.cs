@@ -6,6 +6,9 @@ namespace Detox.Gpu.Networks;
 /// <param name="Name">"conv1.weight".</param>
 public sealed record Parameter(string Name, int[] Shape, int Offset, int Length)
 {
+    /// <summary>The shape, with the inputs of a linear layer as the image that it reads: height, width, channels, outputs.</summary>
+    public int[] Axes { get; init; } = Shape;
+
     /// <summary>Whether these are a layer's weights: no bias, and no scale or shift of a normalisation, which have one axis.</summary>
     public bool IsMatrix => Shape.Length >= 2 && Name.EndsWith(".weight", StringComparison.Ordinal);
 }
@@ -34,6 +37,9 @@ internal abstract class Layer
 
     /// <summary>The shapes of the parameters, by name, in their order in the flat vector.</summary>
     public virtual IReadOnlyList<(string Name, int[] Shape)> Parameters => [];
+
+    /// <summary>What is <see cref="Parameter.Axes"/> of one of the parameters.</summary>
+    public virtual int[] AxesOf(int parameter) => Parameters[parameter].Shape;
 
     /// <summary>The lengths of the batch statistics, by name, in their order.</summary>
     public virtual IReadOnlyList<(string Name, int Length)> Statistics => [];

@@ -63,7 +63,7 @@ internal sealed class LayerList(int height, int width, int channels)
     public LayerList Linear(string name, int outputs)
     {
         if (Current.Length == 0) throw new ArgumentException($"nothing of the image is left for {name}; take a smaller model, such as mlp.");
-        return Add(new ConvolutionLayer(name, ConvolutionShape.Linear(Current.Length, outputs)), 1, 1, outputs);
+        return Add(new ConvolutionLayer(name, ConvolutionShape.Linear(Current.Length, outputs), flattened: Current), 1, 1, outputs);
     }
 
     /// <summary>The model takes images of at least this size only; an ArgumentException says so.</summary>

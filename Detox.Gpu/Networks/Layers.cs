@@ -4,7 +4,8 @@ using Detox.Gpu.Kernels;
 namespace Detox.Gpu.Networks;
 
 /// <summary>A convolution, with a bias or without; a fully connected layer is one of a 1 x 1 image.</summary>
-internal sealed class ConvolutionLayer(string name, ConvolutionShape shape, bool hasBias = true) : Layer
+/// <param name="flattened">The image that a fully connected layer reads as one pixel; null where the layer is none.</param>
+internal sealed class ConvolutionLayer(string name, ConvolutionShape shape, bool hasBias = true, Value? flattened = null) : Layer
 {
     public override string Kind => "convolution";
 
@@ -16,9 +17,12 @@ internal sealed class ConvolutionLayer(string name, ConvolutionShape shape, bool
 
     public override IReadOnlyList<(string Name, int[] Shape)> Parameters { get; } =
     [
-        ($"{name}.weight", shape.Height == 1 && shape.Width == 1 && shape.Kernel == 1 ? [shape.Channels, shape.Outputs] : [shape.Kernel, shape.Kernel, shape.Channels, shape.Outputs]),
+        ($"{name}.weight", flattened is not null ? [shape.Channels, shape.Outputs] : [shape.Kernel, shape.Kernel, shape.Channels, shape.Outputs]),
         .. hasBias ? [($"{name}.bias", [shape.Outputs])] : Array.Empty<(string, int[])>(),
     ];
+
+    public override int[] AxesOf(int parameter)
+        => parameter == 0 && flattened is { } image ? [image.Height, image.Width, image.Channels, shape.Outputs] : base.AxesOf(parameter);
 
     /// <summary>He's uniform initialisation: weights within sqrt(6 / fan-in) of 0, biases 0.</summary>
     /// <remarks>Source: He, Zhang, Ren, Sun 2015, "Delving deep into rectifiers".</remarks>

@@ -50,16 +50,18 @@ public sealed class Network : IDisposable
         for (int i = 0; i < _nodes.Count; i++)
         {
             int offset = _parameterOffsets[i];
-            foreach ((string name, int[] shape) in _nodes[i].Layer.Parameters)
+            Layer layer = _nodes[i].Layer;
+            for (int own = 0; own < layer.Parameters.Count; own++)
             {
+                (string name, int[] shape) = layer.Parameters[own];
                 int length = shape.Aggregate(1, (product, side) => checked(product * side));
-                parameters.Add(new Parameter(name, shape, offset, length));
+                parameters.Add(new Parameter(name, shape, offset, length) { Axes = layer.AxesOf(own) });
                 offset = checked(offset + length);
             }
 
             _parameterOffsets[i + 1] = offset;
             offset = _statisticsOffsets[i];
-            foreach ((string name, int length) in _nodes[i].Layer.Statistics)
+            foreach ((string name, int length) in layer.Statistics)
             {
                 statistics.Add(new Parameter(name, [length], offset, length));
                 offset += length;

@@ -1,7 +1,8 @@
 namespace Detox.Gpu.Networks;
 
 /// <summary>VGG-13 with batch normalisation and one linear layer behind it: 9,413,066 parameters for ten classes.</summary>
-/// <remarks>Source: Simonyan, Zisserman 2015, "Very Deep Convolutional Networks", configuration B, in its form for CIFAR's images.</remarks>
+/// <remarks>Names are those of torchvision, whose rectifiers and poolings count. Source: Simonyan, Zisserman 2015, "Very Deep Convolutional
+/// Networks", configuration B, in its form for CIFAR's images.</remarks>
 internal static class Vgg13Bn
 {
     public const int LeastSide = 32;
@@ -9,14 +10,19 @@ internal static class Vgg13Bn
     public static LayerList Build(LayerList image, int classes)
     {
         image.Require("vgg13-bn", LeastSide);
-        int number = 0;
+        int place = 0;
         foreach (int channels in (ReadOnlySpan<int>)[64, 128, 256, 512, 512])
         {
             for (int i = 0; i < 2; i++)
-                image.Convolution($"conv{++number}", 3, channels, padding: 1, bias: false).BatchNorm($"bn{number}", rectified: true);
+            {
+                image.Convolution($"features.{place}", 3, channels, padding: 1, bias: false).BatchNorm($"features.{place + 1}", rectified: true);
+                place += 3;
+            }
+
             image.MaxPool(2);
+            place++;
         }
 
-        return image.Linear("fc", classes);
+        return image.Linear("classifier", classes);
     }
 }

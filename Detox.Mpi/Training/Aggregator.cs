@@ -46,6 +46,9 @@ internal sealed class Aggregator : IDisposable
     /// <summary>The aggregated loss of the last step, once the device has been waited for.</summary>
     public float Loss => _loss.Span[0];
 
+    /// <summary>What the rules for gradients keep from step to step: a value for each parameter, in their order. See <see cref="AggregationRule.Kept"/>; those for statistics and loss keep nothing.</summary>
+    public IReadOnlyList<(string Name, View Values)> Kept() => _gradientRule.Kept();
+
     /// <summary>Null, or why so many winners cannot be aggregated.</summary>
     public string? Problem(int winners) => _gradientRule.Problem(winners);
 

@@ -22,6 +22,9 @@ internal sealed class Optimizer : IDisposable
         _velocity = device.Allocate(_runs.Sum(run => (long)run.Length));
     }
 
+    /// <summary>What it keeps from step to step: a value for each parameter, in their order. A run that is taken up again writes it before its first step.</summary>
+    public View Velocity => _velocity.All;
+
     /// <summary>Moves the parameters, which weights begin with, along the gradient; returns the step's learning rate.</summary>
     public float Step(View weights, View gradient, long step)
     {

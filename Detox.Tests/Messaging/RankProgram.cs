@@ -1,4 +1,5 @@
 using Detox.Mpi.Messaging;
+using Detox.Tests.Checkpoints;
 
 namespace Detox.Tests.Messaging;
 
@@ -20,6 +21,7 @@ internal static class RankProgram
             [WatchedProcess.Verb, var end] => WatchedProcess.Run(end),
             ["measure"] => World.Run(launcher, inProcessRanks, MessagingBenchmark.Run, Console.Error),
             ["bits", var kind] when Enum.TryParse(kind, ignoreCase: true, out Gpu.Devices.Ilgpu.IlgpuKind device) => Kernels.BitCheck.Run(device),
+            [TrainedModel.Verb, var model, var data, var steps, var path] => TrainedModel.Write(model, data, int.Parse(steps), path),
             ["ptx", var folder] => Ptx.KernelTexts.WriteAll(folder),
             _ => Usage(),
         };
@@ -27,7 +29,7 @@ internal static class RankProgram
 
     private static int Usage()
     {
-        Console.Error.WriteLine("verbs: contract, throw, fail-everywhere, return CODE, null-reference, watched END, measure, bits cuda|opencl|simulator, ptx FOLDER");
+        Console.Error.WriteLine("verbs: contract, throw, fail-everywhere, return CODE, null-reference, watched END, measure, bits cuda|opencl|simulator, ptx FOLDER, weights MODEL DATA STEPS FILE");
         return (int)Detox.Mpi.ExitCode.Usage;
     }
 

@@ -24,6 +24,8 @@ public sealed class CenteredClippingRule(float start, int iterations, double tau
         return new(iterations * iteration.Operations, iterations * iteration.Bytes);
     }
 
+    public override IReadOnlyList<(string Name, View Values)> Kept(Device device, long width) => [("centre", Centre(device, width))];
+
     public override void Dispose()
     {
         _centre?.Dispose();
@@ -33,19 +35,13 @@ public sealed class CenteredClippingRule(float start, int iterations, double tau
     protected internal override void Reduce(Vectors vectors, View output)
     {
         Device device = vectors.Device;
-        if (_centre is null || _centre.Length != vectors.Width)
-        {
-            _centre?.Dispose();
-            _centre = device.Allocate(vectors.Width);
-            device.Run(new Fill(_centre.All, start));
-        }
-
+        View centre = Centre(device, vectors.Width);
         int n = vectors.Count;
         Rows rows = vectors.Rows;
         Span<double> squares = Scratch(ref _squares, n), weights = Scratch(ref _weights, n);
         for (int iteration = 0; iteration < iterations; iteration++)
         {
-            device.Run(new SquaredDistances(rows, _centre.All, squares));
+            device.Run(new SquaredDistances(rows, centre, squares));
             double moved = 0;
             for (int i = 0; i < n; i++)
             {
@@ -56,9 +52,22 @@ public sealed class CenteredClippingRule(float start, int iterations, double tau
 
             if (moved == 0) break;
             vectors.WeightedSum(weights, (float)moved, output);
-            device.Run(new MovingAverage(_centre.All, output, 1, (float)moved));
+            device.Run(new MovingAverage(centre, output, 1, (float)moved));
         }
 
-        device.Copy(_centre.All, output);
+        device.Copy(centre, output);
+    }
+
+    /// <summary>The centre so far, or where it starts: at rows of another width anew.</summary>
+    private View Centre(Device device, long width)
+    {
+        if (_centre?.Length != width)
+        {
+            _centre?.Dispose();
+            _centre = device.Allocate(width);
+            device.Run(new Fill(_centre.All, start));
+        }
+
+        return _centre.All;
     }
 }
