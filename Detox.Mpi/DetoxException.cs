@@ -3,10 +3,22 @@ namespace Detox.Mpi;
 /// <summary>How the program ends; the numbers that scripts see.</summary>
 public enum ExitCode
 {
+    /// <summary>What was wanted is done.</summary>
     Done = 0,
+
+    /// <summary>A bug, a report that could not be written, or training that diverged without an attack.</summary>
     Unexpected = 1,
+
+    /// <summary>Options, files or data that a person must mend.</summary>
     Usage = 2,
+
+    /// <summary>The machine, its libraries or its launcher.</summary>
     Environment = 3,
+
+    /// <summary>A run that was to go on has no checkpoint that is whole, or has failed behind the same one too often: starting it again does not help.</summary>
+    NoCheckpoint = 4,
+
+    /// <summary>The run was stopped, and its checkpoint waits: start it again with --resume.</summary>
     StoppedWithCheckpoint = 85,
 }
 

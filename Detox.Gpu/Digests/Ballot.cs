@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 
 namespace Detox.Gpu.Digests;
@@ -28,6 +29,16 @@ public readonly record struct Ballot
     }
 
     public void CopyTo(Span<byte> to) => MemoryMarshal.AsBytes(new ReadOnlySpan<Ballot>(in this)).CopyTo(to);
+
+    /// <summary>What <see cref="ToString"/> has written; null where the text is nothing of that kind.</summary>
+    public static Ballot? Parse(string text)
+    {
+        Span<byte> digest = stackalloc byte[Bytes];
+        return text.Length == 2 * Bytes && Convert.FromHexString(text, digest, out _, out _) == OperationStatus.Done ? Of(digest) : null;
+    }
+
+    /// <summary>Writes the 64 hexadecimal digits as ASCII.</summary>
+    public void Write(Span<byte> digits) => Convert.TryToHexStringLower(MemoryMarshal.AsBytes(new ReadOnlySpan<Ballot>(in this)), digits, out _);
 
     /// <summary>64 hexadecimal digits.</summary>
     public override string ToString()

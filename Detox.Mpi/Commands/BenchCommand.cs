@@ -104,12 +104,12 @@ internal static class BenchCommand
                 writer.WriteString("case", m.Case);
                 writer.WriteNumber("threads", m.Threads);
                 writer.WriteNumber("seconds", m.Seconds);
-                RunFolder.WriteFinite(writer, "gflops", m.Gflops ?? double.NaN);
-                RunFolder.WriteFinite(writer, "bytes_per_second", m.BytesPerSecond ?? double.NaN);
-                RunFolder.WriteFinite(writer, "share_of_peak", m.ShareOfPeak ?? double.NaN);
-                RunFolder.WriteFinite(writer, "launches", m.Work?.Launches ?? double.NaN);
-                RunFolder.WriteFinite(writer, "waits", m.Work?.Waits ?? double.NaN);
-                RunFolder.WriteFinite(writer, "bytes_copied", m.Work?.BytesCopied ?? double.NaN);
+                StepLine.WriteFinite(writer, "gflops", m.Gflops ?? double.NaN);
+                StepLine.WriteFinite(writer, "bytes_per_second", m.BytesPerSecond ?? double.NaN);
+                StepLine.WriteFinite(writer, "share_of_peak", m.ShareOfPeak ?? double.NaN);
+                StepLine.WriteFinite(writer, "launches", m.Work?.Launches ?? double.NaN);
+                StepLine.WriteFinite(writer, "waits", m.Work?.Waits ?? double.NaN);
+                StepLine.WriteFinite(writer, "bytes_copied", m.Work?.BytesCopied ?? double.NaN);
                 writer.WriteEndObject();
             }
 

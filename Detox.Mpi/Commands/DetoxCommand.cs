@@ -50,6 +50,7 @@ internal static class DetoxCommand
         root.Add(BenchCommand.Create());
         root.Add(DoctorCommand.Create(launcher));
         root.Add(PlanCommand.Create());
+        root.Add(VerifyCommand.Create());
         return root;
     }
 }

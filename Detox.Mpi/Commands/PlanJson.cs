@@ -86,7 +86,7 @@ internal static class PlanJson
         json.WriteNumber("broken", forecast.Broken);
         json.WriteBoolean("withstands", forecast.Withstands);
         json.WriteString("refused", forecast.Refused);
-        RunFolder.WriteFinite(json, "error", forecast.Error);
+        StepLine.WriteFinite(json, "error", forecast.Error);
         json.WriteNumber("vector_bytes", forecast.Traffic.Vectors);
         json.WriteNumber("bytes_in", forecast.Traffic.In);
         json.WriteNumber("bytes_out", forecast.Traffic.Out);

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Detox.Mpi.Checkpoints;
 using Detox.Mpi.Messaging;
+using Detox.Mpi.Reports;
 using Detox.Mpi.Training;
 
 namespace Detox.Mpi.Commands;
@@ -10,34 +12,56 @@ internal static class TrainCommand
 {
     public const string Verb = "train";
 
+    private const string Auto = "auto";
+
     public static void AddTo(Command command, Launcher launcher)
     {
         Option<string> config = new("--config") { Description = "TOML file with these options as keys; the command line wins", HelpName = "FILE" };
+        Option<string> resume = new("--resume")
+        {
+            Description = "go on with the run in this folder; auto: with the run of --out and --name if it is there, else a new one",
+            HelpName = "RUN",
+        };
+        Option<bool> newGroups = new("--accept-new-groups") { Description = "let a run go on with another number of groups, which is another trajectory" };
         command.Add(config);
+        command.Add(resume);
+        command.Add(newGroups);
         TrainOptionSet options = new(command, TrainOption.All);
-        command.SetAction(parsed => (int)Execute(launcher, () => Read(parsed, config, options)));
+        command.SetAction(parsed => (int)Execute(
+            launcher,
+            new TrainInput(
+                parsed.GetValue(resume),
+                parsed.GetValue(newGroups),
+                of => options.Read(parsed, parsed.GetValue(config) is { } path ? ConfigFile.Apply(of, path) : of))));
     }
 
     /// <summary>Trains with all ranks in this process; they share data and networks, since replicas of a part are computed once.</summary>
     /// <param name="options">Resolved and valid.</param>
-    public static ExitCode ExecuteInProcess(TrainOptions options)
+    public static ExitCode ExecuteInProcess(TrainOptions options, RunContext context = default)
     {
         using SharedParts shared = new(options);
         return (ExitCode)World.Run(
             Launcher.None,
             options.Ranks!.Value,
-            world => Speak(world, () => TrainRun.Execute(world, options, shared)),
+            world => Speak(world, () => TrainRun.Execute(world, options, shared, context)),
             Console.Error);
     }
 
-    private static ExitCode Execute(Launcher launcher, Func<TrainOptions> read)
+    private static ExitCode Execute(Launcher launcher, TrainInput input)
     {
-        if (!launcher.IsLaunched) return ExecuteInProcess(Resolve(read(), launchedRanks: null, Environment.ProcessorCount));
+        using StopSignals stop = new();
+        if (!launcher.IsLaunched)
+        {
+            ResumePoint? resume = input.FindRun();
+            return ExecuteInProcess(input.Options(resume?.Config, resume, launchedRanks: null, Environment.ProcessorCount), new RunContext(Resume: resume, Stop: stop));
+        }
 
         ExitCode RunRank(Communicator world)
         {
-            TrainOptions options = Agreement.Reach(world, () => Resolve(read(), world.Size, world.OwnCores));
-            return TrainRun.Execute(world, options, shared: null);
+            ResumePoint? resume = Agreement.Reach(world, () => world.Rank == 0 ? input.FindRun() : null);
+            string? config = input.Resumes ? ResumePoint.ShareConfig(world, resume) : null;
+            TrainOptions options = Agreement.Reach(world, () => input.Options(config, resume, world.Size, world.OwnCores));
+            return TrainRun.Execute(world, options, shared: null, new RunContext(Resume: resume, Stop: stop));
         }
 
         return (ExitCode)World.Run(launcher, launcher.Size, world => Speak(world, () => RunRank(world)), Console.Error);
@@ -57,8 +81,49 @@ internal static class TrainCommand
         }
     }
 
-    private static TrainOptions Read(ParseResult parsed, Option<string> config, TrainOptionSet options)
-        => options.Read(parsed, parsed.GetValue(config) is { } path ? ConfigFile.Apply(new TrainOptions(), path) : new TrainOptions());
+    /// <summary>What stands on the line.</summary>
+    /// <param name="Resume">A run's folder, or auto; null: a new run.</param>
+    /// <param name="Read">Sets what the line, and the file that it names, say of the options.</param>
+    private sealed record TrainInput(string? Resume, bool AcceptsNewGroups, Func<TrainOptions, TrainOptions> Read)
+    {
+        public bool Resumes => Resume is not null;
+
+        /// <summary>The run that goes on; null where a new one begins.</summary>
+        public ResumePoint? FindRun()
+        {
+            if (Resume is null) return null;
+            string folder = Path.TrimEndingDirectorySeparator(Resume);
+            if (Resume == Auto)
+            {
+                TrainOptions own = Read(new TrainOptions());
+                if (own.Name is null) throw new DetoxException(ExitCode.Usage, "--resume auto: it takes --name, by which the run is found again.");
+                folder = Path.Combine(own.Out, own.Name);
+                if (!Directory.Exists(folder)) return null;
+            }
+
+            return ResumePoint.Find(folder, DetoxCommand.Report);
+        }
+
+        /// <param name="config">The options of the run that goes on; null where a new one begins.</param>
+        /// <param name="resume">Where it goes on, on rank 0.</param>
+        public TrainOptions Options(string? config, ResumePoint? resume, int? launchedRanks, int cores)
+        {
+            if (config is null) return Resolve(Named(Read(new TrainOptions())), launchedRanks, cores);
+            TrainOptions run = ConfigFile.Parse(config, RunFolder.Config);
+
+            // A run's folder may have been moved, and threads are what the machine at hand has.
+            TrainOptions wanted = Resolve(Named(Read(run with { Ranks = launchedRanks is null ? run.Ranks : null, Threads = null })), launchedRanks, cores);
+            IReadOnlyList<string> problems = ResumeOptions.Problems(run, wanted, resume?.Step ?? 0, AcceptsNewGroups);
+            return problems.Count == 0 ? wanted : throw new DetoxException(ExitCode.Usage, string.Join("\n       ", problems));
+        }
+
+        private TrainOptions Named(TrainOptions options)
+        {
+            if (Resume is null or Auto) return options;
+            string folder = Path.TrimEndingDirectorySeparator(Resume);
+            return options with { Out = Path.GetDirectoryName(folder) is { Length: > 0 } parent ? parent : ".", Name = Path.GetFileName(folder) };
+        }
+    }
 
     private static TrainOptions Resolve(TrainOptions read, int? launchedRanks, int cores)
     {

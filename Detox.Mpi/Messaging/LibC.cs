@@ -106,6 +106,17 @@ internal static unsafe partial class LibC
 
     public static void Close(int file) => _ = CloseFile(file);
 
+    /// <summary>Returns when a folder's names are on the disk.</summary>
+    /// <exception cref="IOException">The system refuses.</exception>
+    public static void SyncFolder(string path)
+    {
+        int file = OpenForReading(path);
+        bool isDone = file >= 0 && Synchronise(file) == 0;
+        string problem = isDone ? "" : Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError());
+        if (file >= 0) Close(file);
+        if (!isDone) throw new IOException($"{path} cannot be synchronised: {problem}");
+    }
+
     /// <summary>Whether a process of this machine lives, or has ended and nobody has taken note of it yet.</summary>
     public static bool Exists(int process) => SendSignal(process, 0) == 0;
 
@@ -153,8 +164,11 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "munmap")]
     private static partial int UnmapMemory(nint address, nuint length);
 
-    [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8)]
+    [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8, SetLastError = true)]
     private static partial int OpenFile(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int Synchronise(int file);
 
     [LibraryImport("libc", EntryPoint = "close")]
     private static partial int CloseFile(int file);

@@ -1,7 +1,34 @@
 using System.Buffers;
+using System.Security.Cryptography;
 using System.Text;
 
 namespace Detox.Mpi.Reports;
+
+/// <summary>How far a log has been written, and the digest of what it holds.</summary>
+internal readonly record struct LogMark(long Bytes, string Sha256)
+{
+    /// <summary>Of a file's first bytes, or of all where it has fewer.</summary>
+    public static LogMark Of(string path, long bytes)
+    {
+        using FileStream file = File.OpenRead(path);
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        return new(Take(file, bytes, hash), Convert.ToHexStringLower(hash.GetCurrentHash()));
+    }
+
+    /// <summary>Reads so many bytes, or all that there are, into a digest; how many there were.</summary>
+    internal static long Take(Stream file, long bytes, IncrementalHash hash)
+    {
+        byte[] piece = new byte[1 << 16];
+        long taken = 0;
+        while (taken < bytes && file.Read(piece, 0, (int)Math.Min(piece.Length, bytes - taken)) is > 0 and int read)
+        {
+            hash.AppendData(piece, 0, read);
+            taken += read;
+        }
+
+        return taken;
+    }
+}
 
 /// <summary>A file that grows by whole lines and holds nothing else, whatever becomes of the disk or of the process.</summary>
 /// <remarks>Lines are collected until <see cref="Commit"/> hands them to the system in one write, where a reader sees them and the end of
@@ -14,6 +41,7 @@ internal sealed class LineLog : IDisposable
     private readonly string _name;
     private readonly Losses _losses;
     private readonly ArrayBufferWriter<byte> _pending = new(initialCapacity: 1024);
+    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private long _length;
     private bool _isLost;
 
@@ -26,10 +54,12 @@ internal sealed class LineLog : IDisposable
         _losses = losses;
         if (header is null) return;
         Add(header);
-        _file.Write(_pending.WrittenSpan);
-        _length = _pending.WrittenCount;
+        Append();
         _pending.ResetWrittenCount();
     }
+
+    /// <summary>What the file holds.</summary>
+    public LogMark Mark => new(_length, Convert.ToHexStringLower(_hash.GetCurrentHash()));
 
     /// <summary>Takes the bytes of lines, each with its line feed.</summary>
     public IBufferWriter<byte> Pending => _pending;
@@ -49,6 +79,34 @@ internal sealed class LineLog : IDisposable
         }
     }
 
+    /// <summary>Opens a file that goes on behind its first bytes: what follows them is cut off. One that is shorter, or is not there, is an
+    /// <see cref="InvalidDataException"/>; whether the bytes are the right ones <see cref="Mark"/> says.</summary>
+    public static LineLog Continue(string path, long length, Losses losses)
+    {
+        FileStream file = new(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
+        try
+        {
+            LineLog log = new(file, path, header: null, losses);
+            log._length = LogMark.Take(file, length, log._hash);
+            if (log._length < length) throw new InvalidDataException($"{path} has {log._length} bytes where {length} are expected");
+            file.SetLength(length);
+            return log;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Writes the digest of what the file holds: 64 digits.</summary>
+    public void WriteDigest(Span<byte> digits)
+    {
+        Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
+        _hash.GetCurrentHash(digest);
+        Convert.TryToHexStringLower(digest, digits, out _);
+    }
+
     public void Add(string line)
     {
         Encoding.UTF8.GetBytes(line, _pending);
@@ -64,8 +122,7 @@ internal sealed class LineLog : IDisposable
         {
             try
             {
-                _file.Write(_pending.WrittenSpan);
-                _length += _pending.WrittenCount;
+                Append();
             }
             catch (Exception error) when (Losses.Covers(error))
             {
@@ -76,13 +133,20 @@ internal sealed class LineLog : IDisposable
         _pending.ResetWrittenCount();
     }
 
+    /// <summary>Waits until what the file holds is on the disk; from any thread.</summary>
+    /// <exception cref="IOException">The disk refuses.</exception>
+    public void Flush()
+    {
+        if (_file is FileStream file) RandomAccess.FlushToDisk(file.SafeFileHandle);
+    }
+
     /// <summary>No line follows: waits for the disk, as a network file system may say only then that it is full.</summary>
     public void Complete()
     {
         if (_isLost) return;
         try
         {
-            (_file as FileStream)?.Flush(flushToDisk: true);
+            Flush();
         }
         catch (Exception error) when (Losses.Covers(error))
         {
@@ -90,7 +154,18 @@ internal sealed class LineLog : IDisposable
         }
     }
 
-    public void Dispose() => _file.Dispose();
+    public void Dispose()
+    {
+        _file.Dispose();
+        _hash.Dispose();
+    }
+
+    private void Append()
+    {
+        _file.Write(_pending.WrittenSpan);
+        _length += _pending.WrittenCount;
+        _hash.AppendData(_pending.WrittenSpan);
+    }
 
     private void Lose(Exception error, string consequence)
     {

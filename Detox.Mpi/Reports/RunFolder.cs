@@ -1,25 +1,37 @@
+using System.Buffers;
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Detox.Mpi.Checkpoints;
 using Detox.Mpi.Training;
 
 namespace Detox.Mpi.Reports;
 
-/// <summary>The files of one run: config.toml, ranks.csv, steps.jsonl, evaluations.csv, blame.csv and result.json.</summary>
-/// <remarks>What a step adds has been handed to the system when <see cref="Add(StepRecord)"/> returns. config.toml and result.json
+/// <summary>The files of one run: config.toml, ranks.csv, steps.jsonl, evaluations.csv, blame.csv, result.json, and a manifest of them.</summary>
+/// <remarks>What a step adds has been handed to the system when <see cref="Add(StepRecord)"/> returns. The other files
 /// appear whole or not at all. A folder that cannot be made is an error; once training runs, a failed write is one of the losses.</remarks>
 internal sealed class RunFolder : IDisposable
 {
-    private static readonly Phase[] _phases = Enum.GetValues<Phase>();
+    public const string Config = "config.toml", Steps = "steps.jsonl", Blames = "blame.csv";
+
+    private const string Evaluations = "evaluations.csv", RanksFile = "ranks.csv", Result = "result.json", ResumeMe = "resume-me";
+
+    private static readonly string[] _files = [Config, Steps, Evaluations, Blames, RanksFile, Result];
+
     private readonly Func<int, string> _describe;
     private readonly Losses _losses;
     private readonly LineLog _steps;
     private readonly LineLog _evaluations;
     private readonly LineLog _blame;
+    private readonly StepChain _chain;
+    private readonly ArrayBufferWriter<byte> _line = new(initialCapacity: 1024);
     private readonly Utf8JsonWriter _json;
+    private readonly byte[] _blameDigits = new byte[2 * SHA256.HashSizeInBytes];
 
     /// <param name="describe">Names an element of the payload: "conv1.weight[0,3,0,7]".</param>
-    public RunFolder(TrainOptions options, Func<int, string> describe, Losses losses)
+    /// <param name="resume">Where the run goes on, in the folder that it has; null: it is a new one, whose folder must not exist.</param>
+    public RunFolder(TrainOptions options, Func<int, string> describe, Losses losses, ResumePoint? resume = null)
     {
         _describe = describe;
         _losses = losses;
@@ -27,13 +39,27 @@ internal sealed class RunFolder : IDisposable
         bool isMine = false;
         try
         {
-            isMine = FolderClaim.TryMake(Path);
-            if (!isMine)
-                throw new DetoxException(ExitCode.Usage, $"--out {options.Out}, --name {options.Name}: the folder {Path} exists already; choose another name.");
-            WriteWhole("config.toml", Encoding.UTF8.GetBytes(ConfigFile.Write(options)));
-            _steps = LineLog.Create(In("steps.jsonl"), header: null, losses);
-            _evaluations = LineLog.Create(In("evaluations.csv"), "step,seconds,accuracy,loss", losses);
-            _blame = LineLog.Create(In("blame.csv"), "step,rank,group,fault,leaves,index,parameter,expected,found", losses);
+            isMine = resume is null && FolderClaim.TryMake(Path);
+            if (!isMine && resume is null)
+                throw new DetoxException(ExitCode.Usage, $"--out {options.Out}, --name {options.Name}: the folder {Path} exists already; choose another name, or go on with --resume {Path}.");
+            if (resume is not null) Delete(Result, Manifest.FileName, ResumeMe);
+            if (resume?.State is { } state)
+            {
+                _steps = LineLog.Continue(In(Steps), state.Steps.Bytes, losses);
+                _evaluations = LineLog.Continue(In(Evaluations), state.Evaluations.Bytes, losses);
+                _blame = LineLog.Continue(In(Blames), state.Blame.Bytes, losses);
+                _chain = StepChain.From(state.Chain);
+            }
+            else
+            {
+                // A run that was ended before its first checkpoint begins anew, with the options that it has.
+                if (resume is null || !File.Exists(In(Config))) WriteWhole(Config, Encoding.UTF8.GetBytes(ConfigFile.Write(options)));
+                if (resume is not null) Delete(Steps, Evaluations, Blames);
+                _steps = LineLog.Create(In(Steps), header: null, losses);
+                _evaluations = LineLog.Create(In(Evaluations), "step,seconds,accuracy,loss", losses);
+                _blame = LineLog.Create(In(Blames), "step,rank,group,fault,leaves,index,parameter,expected,found", losses);
+                _chain = StepChain.Begin(File.ReadAllBytes(In(Config)));
+            }
         }
         catch (Exception error) when (Losses.Covers(error))
         {
@@ -43,16 +69,46 @@ internal sealed class RunFolder : IDisposable
             throw new DetoxException(ExitCode.Usage, $"--out {options.Out}: the run's folder {Path} cannot be written: {error.Message}", error);
         }
 
-        _json = new Utf8JsonWriter(_steps.Pending);
+        _json = new Utf8JsonWriter(_line);
     }
 
     public string Path { get; }
 
+    /// <summary>Adds up what the logs of a run that goes on hold already.</summary>
+    /// <exception cref="DetoxException">A line cannot be read.</exception>
+    public void Recall(RunSummary summary)
+    {
+        StepRecord record = new();
+        int number = 0;
+        foreach (string line in File.ReadLines(In(Steps)))
+        {
+            number++;
+            try
+            {
+                StepLine.Read(Encoding.UTF8.GetBytes(line), record);
+            }
+            catch (FormatException error)
+            {
+                throw new DetoxException(ExitCode.NoCheckpoint, $"{In(Steps)}, line {number}: expected {error.Message}.", error);
+            }
+
+            summary.Add(record);
+        }
+
+        foreach (string line in File.ReadLines(In(Blames)).Skip(1)) summary.AddFault(int.Parse(line.Split(',')[1], CultureInfo.InvariantCulture));
+    }
+
     public void Add(StepRecord step)
     {
-        Write(step);
-        _steps.Commit();
+        // The step's line says what blame.csv holds with it.
         AddBlames(step);
+        _blame.WriteDigest(_blameDigits);
+        _line.ResetWrittenCount();
+        _json.Reset();
+        StepLine.Write(_json, step, _blameDigits);
+        _chain.Append(_line.WrittenSpan, _steps.Pending);
+        _steps.EndLine();
+        _steps.Commit();
     }
 
     /// <summary>The faults alone.</summary>
@@ -67,36 +123,57 @@ internal sealed class RunFolder : IDisposable
     {
         StringBuilder text = new("rank,host,process\n");
         for (int rank = 0; rank < start.Hosts.Count; rank++) text.Append(CultureInfo.InvariantCulture, $"{rank},{start.Hosts[rank]},{start.Processes[rank]}\n");
-        try
-        {
-            WriteWhole("ranks.csv", Encoding.UTF8.GetBytes(text.ToString()));
-        }
-        catch (Exception error) when (Losses.Covers(error))
-        {
-            _losses.Add(In("ranks.csv"), error, "it is left out");
-        }
+        Try(RanksFile, () => WriteWhole(RanksFile, Encoding.UTF8.GetBytes(text.ToString())));
     }
 
-    public void Add(int step, double seconds, Score score)
+    public void Add(long step, double seconds, Score score)
     {
         _evaluations.Add(string.Create(CultureInfo.InvariantCulture, $"{step},{seconds:F3},{score.Accuracy:F5},{score.Loss:R}"));
         _evaluations.Commit();
     }
 
-    /// <summary>The run's end: what it adds up to.</summary>
+    /// <summary>An <see cref="InvalidDataException"/> where the logs of a run do not hold what they held when a checkpoint was made.</summary>
+    public static void Expect(string folder, RunState state)
+    {
+        foreach ((string name, LogMark said) in ((string, LogMark)[])[(Steps, state.Steps), (Evaluations, state.Evaluations), (Blames, state.Blame)])
+        {
+            string file = System.IO.Path.Combine(folder, name);
+            if (!File.Exists(file)) throw new InvalidDataException($"{file} is missing");
+            LogMark found = LogMark.Of(file, said.Bytes);
+            if (found.Bytes < said.Bytes) throw new InvalidDataException($"{file} has {found.Bytes} bytes, and had {said.Bytes} when it was made");
+            if (found.Sha256 != said.Sha256) throw new InvalidDataException($"the first {said.Bytes} bytes of {file} have changed since it was made");
+        }
+    }
+
+    /// <summary>How far the logs are, for a checkpoint: the steps, the evaluations, the faults, and the digest of the last step's line.</summary>
+    public (LogMark Steps, LogMark Evaluations, LogMark Blame, string Chain) Mark() => (_steps.Mark, _evaluations.Mark, _blame.Mark, _chain.Last);
+
+    /// <summary>Waits until the logs are on the disk; from any thread.</summary>
+    /// <exception cref="IOException">The disk refuses.</exception>
+    public void Flush()
+    {
+        _steps.Flush();
+        _evaluations.Flush();
+        _blame.Flush();
+    }
+
+    /// <summary>The run's end: what it adds up to, and the manifest of its files.</summary>
     public void Complete(RunSummary summary)
     {
         _steps.Complete();
         _evaluations.Complete();
         _blame.Complete();
-        try
-        {
-            WriteWhole("result.json", summary.ToJson());
-        }
-        catch (Exception error) when (Losses.Covers(error))
-        {
-            _losses.Add(In("result.json"), error, "it is left out");
-        }
+        Try(Result, () => WriteWhole(Result, summary.ToJson()));
+        Try(Manifest.FileName, () => WriteWhole(Manifest.FileName, Manifest.Of(Path, _files.Where(name => File.Exists(In(name))))));
+    }
+
+    /// <summary>The run stops, and wants to go on: leaves word for a script.</summary>
+    public void Interrupt()
+    {
+        _steps.Complete();
+        _evaluations.Complete();
+        _blame.Complete();
+        Try(ResumeMe, () => WriteWhole(ResumeMe, []));
     }
 
     public void Dispose()
@@ -107,45 +184,8 @@ internal sealed class RunFolder : IDisposable
         _blame.Dispose();
     }
 
-    public static void WriteFinite(Utf8JsonWriter json, string name, double value)
-    {
-        if (double.IsFinite(value)) json.WriteNumber(name, value);
-        else json.WriteNull(name);
-    }
-
     /// <summary>A fault as blame.csv has it: VectorMismatch is vector-mismatch.</summary>
     public static string Text(Fault fault) => JsonNamingPolicy.KebabCaseLower.ConvertName(fault.ToString());
-
-    private void Write(StepRecord step)
-    {
-        Utf8JsonWriter json = _json;
-        json.Reset();
-        json.WriteStartObject();
-        json.WriteNumber("step", step.Step);
-        WriteFinite(json, "loss", step.Loss);
-        WriteFinite(json, "learning_rate", step.LearningRate);
-        json.WriteStartObject("seconds");
-        foreach (Phase phase in _phases) json.WriteNumber(RunSummary.Name(phase), Math.Round(step.Seconds[(int)phase], 6));
-        json.WriteEndObject();
-        json.WriteNumber("vector_bytes", step.VectorBytes);
-        json.WriteStartArray("voids");
-        foreach (int group in step.Voids) json.WriteNumberValue(group);
-        json.WriteEndArray();
-        json.WriteStartArray("void_by_time");
-        foreach (int group in step.VoidsByTime) json.WriteNumberValue(group);
-        json.WriteEndArray();
-        json.WriteStartArray("missing");
-        foreach (int rank in step.Missing) json.WriteNumberValue(rank);
-        json.WriteEndArray();
-        json.WriteStartArray("dissenters");
-        for (int i = 0; i < step.Blames.Count; i++)
-            if (step.IsFirstOfItsRank(i)) json.WriteNumberValue(step.Blames[i].Rank);
-        json.WriteEndArray();
-        if (step.Skipped is not null) json.WriteString("skipped", step.Skipped);
-        json.WriteEndObject();
-        json.Flush();
-        _steps.EndLine();
-    }
 
     private string Line(Blame blame)
     {
@@ -160,7 +200,7 @@ internal sealed class RunFolder : IDisposable
         string file = In(name), draft = file + ".part";
         try
         {
-            using (FileStream stream = new(draft, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0))
+            using (FileStream stream = new(draft, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0))
             {
                 stream.Write(bytes);
                 stream.Flush(flushToDisk: true);
@@ -170,16 +210,34 @@ internal sealed class RunFolder : IDisposable
         }
         catch (Exception error) when (Losses.Covers(error))
         {
-            Try(() => File.Delete(draft));
+            Tidy(() => File.Delete(draft));
             throw;
         }
     }
 
+    private void Delete(params ReadOnlySpan<string> names)
+    {
+        foreach (string name in names) File.Delete(In(name));
+    }
+
     /// <summary>A run that has not begun leaves its name to the next.</summary>
-    private void GiveBack() => Try(() => Directory.Delete(Path, recursive: true));
+    private void GiveBack() => Tidy(() => Directory.Delete(Path, recursive: true));
+
+    /// <summary>Writes a file that the training can do without.</summary>
+    private void Try(string name, Action write)
+    {
+        try
+        {
+            write();
+        }
+        catch (Exception error) when (Losses.Covers(error))
+        {
+            _losses.Add(In(name), error, "it is left out");
+        }
+    }
 
     /// <summary>Tidies up after a failure, which is what is said; that tidying fails as well is not.</summary>
-    private static void Try(Action tidy)
+    private static void Tidy(Action tidy)
     {
         try
         {

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Detox.Gpu.Digests;
 using Detox.Gpu.Networks;
+using Detox.Mpi.Checkpoints;
 using Detox.Mpi.Data;
 using Detox.Mpi.Messaging;
 using Detox.Mpi.Training;
@@ -19,9 +20,10 @@ internal sealed class RunReport : IDisposable
     private readonly ProgressLine _progress;
     private readonly bool _isLaunched;
     private readonly Stopwatch _clock = new();
+    private readonly double _secondsBefore;
     private Score? _score;
 
-    private RunReport(TrainOptions options, RunSummary summary, Func<int, string> describe, bool isLaunched)
+    private RunReport(TrainOptions options, RunSummary summary, Func<int, string> describe, ResumePoint? resume, bool isLaunched)
     {
         _options = options;
         _summary = summary;
@@ -29,20 +31,29 @@ internal sealed class RunReport : IDisposable
         _losses = new Losses(Warn);
         _console = new ConsoleLines(_losses);
         _progress = new ProgressLine(options.Steps, isLaunched, _console);
-        _folder = new RunFolder(options, describe, _losses);
+        _folder = new RunFolder(options, describe, _losses, resume);
+        _secondsBefore = resume?.State?.Seconds ?? 0;
     }
 
+    public string Folder => _folder.Path;
+
     /// <summary>Opens the run's folder and prints the settings.</summary>
-    public static RunReport Open(TrainOptions options, DataSplit data, string device, Communicator world, Network network, RunStart start, bool isLaunched)
+    /// <param name="resume">Where the run goes on; null: it is a new one.</param>
+    public static RunReport Open(
+        TrainOptions options, DataSplit data, string device, Communicator world, Network network, RunStart start, ResumePoint? resume, bool isLaunched)
     {
         RunSummary summary = new(options) { Device = device, Messaging = world.Description };
-        RunReport report = new(options, summary, network.Describe, isLaunched);
+        RunReport report = new(options, summary, network.Describe, resume, isLaunched);
+        if (resume is not null) report._folder.Recall(summary);
         report._folder.Add(start);
         ConsoleLines console = report._console;
         foreach (TrainOption option in TrainOption.All) console.Line($"{option.Name,-16}{option.Text(options)}");
         console.Line();
         console.Line($"{network.Model}: {network.ParameterCount:N0} parameters; {data.Training.Name}: {data.Training.Count:N0} images to train on, {data.Test.Count:N0} to judge by");
         console.Line($"{options.Ranks} ranks over {world.Description}, {options.GroupCount} groups of {options.GroupSize}; q = {options.Byzantine} ranks win at most f = {options.MostCapturedGroups} groups; {device}");
+        if (resume is not null) console.Line($"{resume.Folder} goes on with step {resume.Step}");
+        if (resume?.State is { } state && state.Program != Program)
+            ConsoleLines.Warn($"the run was saved by detox {state.Program}, and this is {Program}: the bits of the steps to come may differ.");
         return report;
     }
 
@@ -52,6 +63,30 @@ internal sealed class RunReport : IDisposable
         using Process process = Process.GetCurrentProcess();
         _summary.SecondsToFirstStep = (DateTime.Now - process.StartTime).TotalSeconds;
         _clock.Start();
+    }
+
+    /// <summary>Waits until the logs are on the disk; from any thread.</summary>
+    public void FlushLogs() => _folder.Flush();
+
+    /// <summary>What a checkpoint before a step says beside its tensors.</summary>
+    public RunState State(long step, Server server, DataSplit data)
+    {
+        (LogMark steps, LogMark evaluations, LogMark blame, string chain) = _folder.Mark();
+        return new RunState
+        {
+            Format = RunState.CurrentFormat,
+            Step = step,
+            Config = ConfigFile.Write(_options),
+            Program = Program,
+            Data = Checkpoint.Describe(data),
+            Weights = server.WeightsRoot.ToString(),
+            Chain = chain,
+            Seconds = Seconds,
+            Steps = steps,
+            Evaluations = evaluations,
+            Blame = blame,
+            Ranks = server.Memories(),
+        };
     }
 
     public void Add(StepRecord step)
@@ -70,19 +105,36 @@ internal sealed class RunReport : IDisposable
         foreach (string notice in record.Notices) Warn(notice);
     }
 
-    public void Add(int step, Score score)
+    public void Add(long step, Score score)
     {
         _score = score;
         _summary.Score = score;
-        _folder.Add(step, _clock.Elapsed.TotalSeconds, score);
+        _folder.Add(step, Seconds, score);
         _progress.Show(step, score, _summary);
     }
 
-    /// <summary>Writes result.json and the last lines. Training that diverged by itself is an error, and so is a report that could
-    /// not be written; training that diverged under an attack is a result.</summary>
-    public ExitCode Finish(ReadOnlySpan<float> weights, long peakBytesOfARank, long deviceBytesOfARank)
+    /// <summary>The score of a run that has no step left to compute.</summary>
+    public void Judge(Score score) => _summary.Score = score;
+
+    /// <summary>The run is about to stop before its last step.</summary>
+    public void Stopping(long step, string reason) => Warn($"{reason} asks the run to stop: it does behind {step} of its {_options.Steps} steps.");
+
+    /// <summary>The run has stopped, and says how it goes on.</summary>
+    /// <param name="isSaved">Whether there is a checkpoint from which it goes on with its next step.</param>
+    public ExitCode Stop(long step, bool isSaved)
     {
-        _summary.Seconds = _clock.Elapsed.TotalSeconds;
+        _progress.End();
+        _folder.Interrupt();
+        string from = isSaved ? "" : _options.CheckpointEvery.IsNever ? ", without a checkpoint (--checkpoint-every 0): it would begin anew" : ", without a checkpoint of this step: it goes on from an older one";
+        _console.Line(string.Create(CultureInfo.InvariantCulture, $"stopped behind step {step} of {_options.Steps} after {Seconds:F1} s{from}; to go on: --resume {_folder.Path}"));
+        return _options.CheckpointEvery.IsNever ? ExitCode.Unexpected : ExitCode.StoppedWithCheckpoint;
+    }
+
+    /// <summary>Writes result.json and the last lines. Training that diverged by itself is an error, and so is a report or a last
+    /// checkpoint that could not be written; training that diverged under an attack is a result.</summary>
+    public ExitCode Finish(ReadOnlySpan<float> weights, long peakBytesOfARank, long deviceBytesOfARank, RunSaver saver, bool isSaved)
+    {
+        _summary.Seconds = Seconds;
         _summary.WeightsSha256 = WeightsDigest.Sha256(weights);
         _summary.PeakBytesOfARank = peakBytesOfARank;
         _summary.DeviceBytesOfARank = deviceBytesOfARank;
@@ -95,19 +147,28 @@ internal sealed class RunReport : IDisposable
         if (_summary.SecondsOf(Phase.Attack) > 0)
             _console.Line(string.Create(c, $"the attackers' knowledge took {_summary.SecondsOf(Phase.Attack) / _summary.Steps:F3} s a step besides, which is not the method's"));
         _console.Line(string.Create(c, $"{_summary.VoidGroups} void groups, {_summary.SkippedSteps} skipped steps; {_summary.VectorBytes / 1e6 / _summary.Steps:F1} MB of vectors a step; {Memory(peakBytesOfARank)}{DeviceMemory(deviceBytesOfARank)}"));
+        if (saver.Saved > 0)
+            _console.Line(string.Create(c, $"{saver.Saved} checkpoint{(saver.Saved == 1 ? "" : "s")} saved: the steps stood still for {_summary.SecondsOf(Phase.Checkpoint):F3} s, and {saver.WriteSeconds:F3} s were written beside them"));
         _console.Line(FaultyRanks());
         _console.Line($"weights_sha256 {_summary.WeightsSha256}");
         _console.Line($"run folder {_folder.Path}");
         if (_losses.Names.Count > 0) _console.Line($"incomplete: {string.Join(", ", _losses.Names.Select(name => Path.GetFileName(name)))}");
 
-        ExitCode code = Judge();
-        return code == ExitCode.Done && _losses.Names.Count > 0 ? ExitCode.Unexpected : code;
+        ExitCode code = JudgeEnd();
+        bool isWhole = _losses.Names.Count == 0 && (isSaved || !saver.Saves || _summary.DivergedAt is not null);
+        return code == ExitCode.Done && !isWhole ? ExitCode.Unexpected : code;
     }
 
     public void Dispose() => _folder.Dispose();
 
+    /// <summary>Version and build.</summary>
+    private static string Program { get; } = $"{typeof(RunReport).Assembly.GetName().Version!.ToString(3)} ({typeof(RunReport).Module.ModuleVersionId})";
+
+    /// <summary>Of the whole run, whatever stopped it in between.</summary>
+    private double Seconds => _secondsBefore + _clock.Elapsed.TotalSeconds;
+
     /// <summary>Says whether the training diverged, and what that means for the exit code.</summary>
-    private ExitCode Judge()
+    private ExitCode JudgeEnd()
     {
         if (_summary.DivergedAt is not { } step) return ExitCode.Done;
         bool attacked = _options.Byzantine > 0 && _options.Attack != "none";

@@ -59,6 +59,7 @@ internal sealed class RunSummary(TrainOptions options)
         Phase.Vote => "vote",
         Phase.Aggregate => "aggregate",
         Phase.Broadcast => "broadcast",
+        Phase.Checkpoint => "checkpoint",
         _ => throw new ArgumentOutOfRangeException(nameof(phase)),
     };
 
@@ -77,7 +78,13 @@ internal sealed class RunSummary(TrainOptions options)
 
     public void AddFaults(StepRecord step)
     {
-        foreach (Blame blame in step.Blames) _faults[blame.Rank]++;
+        foreach (Blame blame in step.Blames) AddFault(blame.Rank);
+    }
+
+    /// <summary>Of a run that went on with fewer ranks, those that it has no more are left out.</summary>
+    public void AddFault(int rank)
+    {
+        if (rank < _faults.Length) _faults[rank]++;
     }
 
     public byte[] ToJson()
@@ -87,7 +94,7 @@ internal sealed class RunSummary(TrainOptions options)
         {
             json.WriteStartObject();
             json.WriteNumber("accuracy", Score.Accuracy);
-            RunFolder.WriteFinite(json, "loss", Score.Loss);
+            StepLine.WriteFinite(json, "loss", Score.Loss);
             json.WriteNumber("steps", Steps);
             json.WriteNumber("skipped_steps", SkippedSteps);
             json.WriteNumber("void_groups", VoidGroups);

@@ -22,6 +22,19 @@ public static partial class ConfigFile
             throw new DetoxException(ExitCode.Usage, $"--config {path}: the file cannot be read: {error.Message}", error);
         }
 
+        return Set(options, text, path);
+    }
+
+    /// <summary>The options that <see cref="Write"/> has written.</summary>
+    /// <param name="path">For errors.</param>
+    public static TrainOptions Parse(string text, string path) => Set(new TrainOptions(), text, path);
+
+    /// <summary>All options as such a file.</summary>
+    public static string Write(TrainOptions options)
+        => string.Concat(TrainOption.All.Select(option => $"{option.Name} = {Quote(option.Text(options))}\n"));
+
+    private static TrainOptions Set(TrainOptions options, string text, string path)
+    {
         DocumentSyntax document = SyntaxParser.Parse(text, path);
         foreach (DiagnosticMessage problem in document.Diagnostics)
             throw new DetoxException(ExitCode.Usage, $"{path}, line {problem.Span.Start.Line + 1}: {problem.Message}");
@@ -40,10 +53,6 @@ public static partial class ConfigFile
 
         return options;
     }
-
-    /// <summary>All options as such a file.</summary>
-    public static string Write(TrainOptions options)
-        => string.Concat(TrainOption.All.Select(option => $"{option.Name} = {Quote(option.Text(options))}\n"));
 
     /// <summary>A value as it is written, without the comment behind it; null for what is no single value.</summary>
     private static string? Text(ValueSyntax value) => value switch

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Detox.Gpu.Digests;
+using Detox.Mpi.Checkpoints;
 using Detox.Mpi.Messaging;
 
 namespace Detox.Mpi.Training;
@@ -50,6 +51,16 @@ internal sealed class Conversation(Communicator world, int rank, int group, stri
     public Ballot? Ballot { get; set; }
 
     public bool HasDamagedWeights { get; set; }
+
+    /// <summary>Whether it has said, in this step or with its last word, that it has the weights that rank 0 promised.</summary>
+    public bool HasConfirmedWeights { get; set; }
+
+    /// <summary>What is remembered of it when a run goes on elsewhere.</summary>
+    public RankMemory Memory
+    {
+        get => new(Dissents, DissentedIn, LeftQuestionIn);
+        set => (Dissents, DissentedIn, LeftQuestionIn) = value;
+    }
 
     /// <summary>What it was asked and has not answered: <see cref="MessageKind.None"/>, SendLeaves, SendLeaf or Recompute.</summary>
     public MessageKind Asked { get; private set; }

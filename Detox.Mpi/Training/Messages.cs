@@ -64,7 +64,7 @@ internal enum MessageKind
     /// <summary>From rank 0: send the floats of leaf <see cref="Head.Number"/>.</summary>
     SendLeaf,
 
-    /// <summary>From rank 0: no step follows.</summary>
+    /// <summary>From rank 0: no step follows. Where it comes with weights, as <see cref="Proceed"/> does, the <see cref="Bye"/> says whether they arrived.</summary>
     End,
 
     /// <summary>From rank 0, after the <see cref="Bye"/>: end with the exit code <see cref="Head.Number"/>.</summary>
@@ -87,7 +87,7 @@ internal enum HeadFlags
     /// <summary>The payload follows as the next message.</summary>
     VectorFollows = 1,
 
-    /// <summary>The weights arrived damaged, so this rank abstains.</summary>
+    /// <summary>The weights arrived damaged, so this rank abstains; or, in a <see cref="MessageKind.Bye"/>, have not arrived.</summary>
     WeightsDamaged = 2,
 
     /// <summary>The weights never came (<see cref="MessageKind.WeightsWanted"/>); else they came and were others.</summary>
@@ -95,6 +95,9 @@ internal enum HeadFlags
 
     /// <summary>The ballot is of a part that was computed once more.</summary>
     Again = 8,
+
+    /// <summary>This rank was told by a signal that the run is to stop.</summary>
+    StopWanted = 32,
 
     /// <summary>Others of the group suffice as long as they answer: a rank that shares its core leaves it to them for <see cref="Instruction.HoldSeconds"/>.</summary>
     Spare = 16,
@@ -139,7 +142,7 @@ internal unsafe struct Instruction
     /// <summary>A binomial tree of 2^16 nodes has no more at its root.</summary>
     public const int MostChildren = 16;
 
-    /// <summary>With <see cref="MessageKind.Proceed"/> the ballot is the SHA-256 tree's root of the weights.</summary>
+    /// <summary>Where weights come with it the ballot is the SHA-256 tree's root of the weights.</summary>
     public Head Head;
 
     /// <summary>The weights' xxh128: enough for whoever reads them where rank 0 itself wrote them.</summary>

@@ -140,6 +140,8 @@ internal sealed partial class Round
 
         rank.Ballot = head.Ballot;
         rank.HasDamagedWeights = (head.Flags & HeadFlags.WeightsDamaged) != 0;
+        rank.HasConfirmedWeights = !rank.HasDamagedWeights;
+        if ((head.Flags & HeadFlags.StopWanted) != 0) StopWantedBy ??= rank;
         if (rank.HasDamagedWeights) _record.Add(new Blame(_step, rank.Rank, rank.Group, Fault.DamagedWeights));
         if ((head.Flags & HeadFlags.VectorFollows) != 0) rank.Expect(_step);
         if (float.IsFinite(head.ComputeSeconds)) _computing = Math.Max(_computing, head.ComputeSeconds);
@@ -179,6 +181,9 @@ internal sealed partial class Round
         Settle(rank, long.MaxValue);
         rank.HasLeft = true;
         rank.IsAbsent = false;
+        rank.AwaitsWeights = false;
+        rank.HasConfirmedWeights = (rank.Head.Flags & HeadFlags.WeightsDamaged) == 0;
+        rank.Pay(long.MaxValue);
         _peak = Math.Max(_peak, MemoryMarshal.Read<long>(rank.Body));
         _devicePeak = Math.Max(_devicePeak, MemoryMarshal.Read<long>(rank.Body[sizeof(long)..]));
     }

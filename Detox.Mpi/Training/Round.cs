@@ -74,6 +74,9 @@ internal sealed partial class Round
 
     public IReadOnlyList<GroupRound> Groups => _rounds;
 
+    /// <summary>A rank that was told by a signal that the run is to stop.</summary>
+    public Conversation? StopWantedBy { get; private set; }
+
     /// <summary>Called with a rank that asks rank 0 for the weights of the step that it owes.</summary>
     public Action<Conversation, HeadFlags> WeightsWanted { get; set; } = static (_, _) => { };
 
@@ -98,6 +101,7 @@ internal sealed partial class Round
         foreach (Conversation rank in _ranks)
         {
             rank.Ballot = null;
+            rank.HasConfirmedWeights = false;
             rank.HasDamagedWeights = false;
             rank.WasRefused = false;
         }
@@ -118,6 +122,7 @@ internal sealed partial class Round
     {
         const double absentSeconds = 2;
         _ends = true;
+        foreach (Conversation rank in _ranks) rank.HasConfirmedWeights = false;
         AwaitLeft(orAreAbsent: true, limit);
         AwaitLeft(orAreAbsent: false, TimeSpan.FromSeconds(absentSeconds));
         return (_peak, _devicePeak);
@@ -138,6 +143,8 @@ internal sealed partial class Round
     {
         const double quietSeconds = 0.5;
         Receive();
+        foreach (Conversation rank in _ranks)
+            if (rank.AwaitsWeights) WeightsAwaited(rank);
         foreach (Conversation rank in _ranks)
             if (rank.RefusedAtEnd is { } refused && Stopwatch.GetElapsedTime(refused).TotalSeconds > quietSeconds) rank.HasLeft = true;
         return Array.TrueForAll(_ranks, rank => rank.HasLeft || (orAreAbsent && rank.IsAbsent));
@@ -226,6 +233,7 @@ internal sealed partial class Round
         _isOpen = false;
         foreach (GroupRound round in _rounds)
         {
+            _record.Roots.Add(round.State == GroupState.Verified ? round.Majority : null);
             if (round.State == GroupState.Void) _record.Voids.Add(round.Group);
             if (round.IsVoidByTime) _record.VoidsByTime.Add(round.Group);
             GiveBackCandidates(round);

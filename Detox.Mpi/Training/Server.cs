@@ -1,6 +1,7 @@
 using Detox.Gpu.Devices;
 using Detox.Gpu.Digests;
 using Detox.Gpu.Networks;
+using Detox.Mpi.Checkpoints;
 using Detox.Mpi.Groups;
 using Detox.Mpi.Messaging;
 
@@ -17,6 +18,7 @@ internal sealed class Server : IDisposable
     private readonly StepPatience _patience;
     private readonly VectorSlots _slots;
     private readonly Aggregator _aggregator;
+    private readonly Optimizer _optimizer;
     private readonly long[] _winnerOffsets;
 
     public Server(
@@ -36,6 +38,7 @@ internal sealed class Server : IDisposable
         _record = record;
         ModelWeights weights = worker.Weights;
         int payloadLength = network.PayloadLength;
+        _optimizer = optimizer;
         _aggregator = new Aggregator(device, options, groups.GroupCount, optimizer, network, weights.View);
 
         // On a GPU a slot is memory of the GPU's, and two more than winners must do.
@@ -60,12 +63,39 @@ internal sealed class Server : IDisposable
         return [.. _round.Ranks.Where(rank => !rank.HasLeft || !rank.HasHeard).Select(rank => rank.Rank)];
     }
 
+    /// <summary>The root of the weights' SHA-256 tree.</summary>
+    public Ballot WeightsRoot => _publisher.Root;
+
+    /// <summary>Whether a rank has said, in this step or with its last word, that it has the weights whose root rank 0 told it: not rank 0 itself, unless it is alone.</summary>
+    public bool AreWeightsConfirmed => _round.Ranks.Any(rank => rank.HasConfirmedWeights && (rank.Rank != _world.Rank || _world.Size == 1));
+
+    /// <summary>A rank that was told by a signal that the run is to stop; null where none was.</summary>
+    public Conversation? StopWantedBy => _round.StopWantedBy;
+
+    /// <summary>What optimizer and rules keep from step to step: a value for each parameter.</summary>
+    public IReadOnlyList<(string Name, View Values)> Kept() => [("velocity", _optimizer.Velocity), .. _aggregator.Kept()];
+
+    /// <summary>What rank 0 remembers of the ranks, for a checkpoint.</summary>
+    public IReadOnlyList<RankMemory> Memories() => [.. _round.Ranks.Select(rank => rank.Memory)];
+
+    /// <summary>Goes on from a checkpoint, whose weights have been fetched; of another number of ranks it says nothing.</summary>
+    /// <exception cref="DetoxException">The weights are others than those that the ranks had confirmed.</exception>
+    public void GoOn(RunState state)
+    {
+        if (WeightsRoot.ToString() != state.Weights)
+            throw new DetoxException(ExitCode.NoCheckpoint, $"the weights of step {state.Step} read as {WeightsRoot}, and were {state.Weights} when they were saved; remove that checkpoint, and the one before is taken.");
+        if (state.Ranks.Count != _round.Ranks.Count) return;
+        for (int rank = 0; rank < state.Ranks.Count; rank++) _round.Ranks[rank].Memory = state.Ranks[rank];
+    }
+
     /// <summary>6, 7 and 9. A verified vector of each group that has a majority, and who dissents.</summary>
     /// <returns>Seconds until the last ballot was cast, and what the attackers' knowledge took, as the ranks tell.</returns>
     public (double Computing, double Attack) Collect(long step)
     {
+        _record.Weights = _publisher.Root;
         _round.Run(step);
         _publisher.Judge(_round.Ranks);
+        _record.SortBlames();
         return _round.Told;
     }
 
@@ -90,12 +120,8 @@ internal sealed class Server : IDisposable
         }
     }
 
-    /// <summary>The first weights, which are the device's, go to every rank.</summary>
-    public void Start()
-    {
-        _publisher.Fetch();
-        Publish(0);
-    }
+    /// <summary>Brings the first weights, which are the device's, to the host.</summary>
+    public void Fetch() => _publisher.Fetch();
 
     /// <summary>8. The weights go to every rank, which may compute the step with them.</summary>
     public void Publish(long step)
@@ -108,10 +134,14 @@ internal sealed class Server : IDisposable
     /// <summary>A step has taken so long: what later ones may take follows from that.</summary>
     public void Took(double seconds) => _patience.Add(seconds);
 
-    /// <summary>Tells every rank that no step follows. Those that were stopped hear it too.</summary>
-    public void End()
+    /// <summary>Tells every rank that no step follows, and gives it the weights that a next one would be computed with. Those that were stopped hear it too.</summary>
+    public void End(long step)
     {
-        Say(MessageKind.End, 0);
+        _publisher.EndWithThese();
+        _publisher.Write(step);
+        _publisher.LetProceed(_round.Ranks);
+        foreach (Conversation rank in _round.Ranks)
+            if (rank.NewestOwed != step) rank.TrySay(new Instruction { Head = new Head { Kind = MessageKind.End } });
         _world.Wake([.. _round.Ranks.Where(rank => rank.IsAbsent).Select(rank => rank.Rank)], _processes);
     }
 
@@ -119,16 +149,14 @@ internal sealed class Server : IDisposable
     public (long Peak, long Device) AwaitLeaving() => _round.AwaitLeaving(_patience.Whole);
 
     /// <summary>Ends every rank with an exit code.</summary>
-    public void LetLeave(int exitCode) => Say(MessageKind.Leave, exitCode);
+    public void LetLeave(int exitCode)
+    {
+        foreach (Conversation rank in _round.Ranks) rank.TrySay(new Instruction { Head = new Head { Kind = MessageKind.Leave, Number = exitCode } });
+    }
 
     public void Dispose()
     {
         _aggregator.Dispose();
         _slots.Dispose();
-    }
-
-    private void Say(MessageKind kind, int number)
-    {
-        foreach (Conversation rank in _round.Ranks) rank.TrySay(new Instruction { Head = new Head { Kind = kind, Number = number } });
     }
 }

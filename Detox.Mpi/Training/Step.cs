@@ -9,6 +9,7 @@ namespace Detox.Mpi.Training;
 /// <remarks>The numbers are those of the step in docs/design.md. Source: Rajput et al. 2019, "DETOX: A
 /// Redundancy-based Framework for Faster and More Robust Gradient Aggregation", algorithm 1.</remarks>
 /// <param name="attacker">What this rank knows where it attacks, whatever the step.</param>
+/// <param name="isLast">Whether no step follows a step; asked on rank 0 when that is nearly over.</param>
 internal sealed class Step(
     Communicator world,
     GroupTable groups,
@@ -18,11 +19,11 @@ internal sealed class Step(
     AttackContext attacker,
     Colluders colluders,
     StepRecord record,
-    int steps)
+    Func<long, bool> isLast)
 {
     private readonly bool[] _isByzantine = new bool[world.Size];
 
-    /// <summary>Runs a step on this rank, and on rank 0 sees it through; false where the training has diverged, so that no step follows.</summary>
+    /// <summary>Runs a step on this rank, and on rank 0 sees it through; false where no step follows.</summary>
     public bool Run(long step)
     {
         record.Clear(step);
@@ -51,7 +52,7 @@ internal sealed class Step(
         server.Aggregate();
         clock.Lap(Phase.Aggregate);
 
-        bool stepFollows = !record.Diverged && step + 1 < steps;
+        bool stepFollows = !record.Diverged && !isLast(step);
 
         // Before the next step's weights go out: with them ranks are told how long to wait for whoever carries them, a share of what rank 0 waits.
         server.Took(record.MethodSeconds);

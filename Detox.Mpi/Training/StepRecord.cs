@@ -1,3 +1,5 @@
+using Detox.Gpu.Digests;
+
 namespace Detox.Mpi.Training;
 
 /// <summary>What a rank did wrong in a step.</summary>
@@ -50,6 +52,12 @@ public sealed class StepRecord
     /// <summary>Whether rank 0's own part had no finite loss, before any attack: the training itself has failed.</summary>
     public bool Diverged { get; set; }
 
+    /// <summary>The digest of the weights that the step was computed with: the root of their SHA-256 tree.</summary>
+    public Ballot Weights { get; set; }
+
+    /// <summary>By group: the ballot that won, and whose vector came; null where the group was void.</summary>
+    public List<Ballot?> Roots { get; } = [];
+
     /// <summary>Groups without a majority.</summary>
     public List<int> Voids { get; } = [];
 
@@ -69,6 +77,9 @@ public sealed class StepRecord
     {
         if (!Blames.Exists(other => other.Step == blame.Step && other.Rank == blame.Rank && other.Fault == blame.Fault)) Blames.Add(blame);
     }
+
+    /// <summary>Brings the blames into an order that does not depend on who answered first.</summary>
+    public void SortBlames() => Blames.Sort(static (a, b) => (a.Step, a.Rank, a.Fault).CompareTo((b.Step, b.Rank, b.Fault)));
 
     /// <summary>Bytes of vectors that reached rank 0 from other ranks.</summary>
     public long VectorBytes { get; set; }
@@ -95,6 +106,8 @@ public sealed class StepRecord
         LearningRate = float.NaN;
         Skipped = null;
         Diverged = false;
+        Weights = default;
+        Roots.Clear();
         Voids.Clear();
         VoidsByTime.Clear();
         Missing.Clear();
@@ -122,4 +135,7 @@ public enum Phase
 
     /// <summary>The weights on their way back.</summary>
     Broadcast,
+
+    /// <summary>What a step stands still for a checkpoint.</summary>
+    Checkpoint,
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using Detox.Gpu.Aggregation;
 using Detox.Gpu.Networks;
 using Detox.Mpi.Attacks;
+using Detox.Mpi.Checkpoints;
 using Detox.Mpi.Data;
 using Detox.Mpi.Groups;
 using Detox.Mpi.Training.Schedules;
@@ -25,7 +26,7 @@ public sealed record TrainOption(
 {
     private const string None = "none";
 
-    private static readonly string[] _ofARank = ["device", "threads", "out", "name", "evaluate-every", "patience"];
+    private static readonly string[] _ofARank = ["device", "threads", "out", "name", "evaluate-every", "checkpoint-every", "max-hours", "patience"];
 
     /// <summary>Whether all ranks of a job must have the same value.</summary>
     public bool IsTheJobs => !_ofARank.Contains(Name);
@@ -89,6 +90,10 @@ public sealed record TrainOption(
             (o, s) => o with { Threads = Integer(s) }, o => $"{o.Threads}"),
         new("evaluate-every", "N", "steps between looks at the test set; 0: only at the end (50)",
             (o, s) => o with { EvaluateEvery = Integer(s) }, o => $"{o.EvaluateEvery}"),
+        new("checkpoint-every", "N", "steps, or a time as 30 s, 10 min or 1 h, between checkpoints, of which the last two are kept; 0: none (10 min)",
+            (o, s) => o with { CheckpointEvery = CheckpointInterval.Parse(s) }, o => o.CheckpointEvery.ToString()),
+        new("max-hours", "H", "stop behind the step in which so many hours are over, with a checkpoint and exit code 85 (none)",
+            (o, s) => o with { MaxHours = s == None ? null : Number(s) }, o => o.MaxHours is { } hours ? Decimal(hours) : None),
         new("out", "DIR", "folder that receives the run's folder (runs)",
             (o, s) => o with { Out = s }, o => o.Out),
         new("name", "NAME", "name of the run's folder (the time of the start)",

@@ -3,6 +3,7 @@ using Detox.Gpu.Aggregation;
 using Detox.Gpu.Digests;
 using Detox.Gpu.Networks;
 using Detox.Mpi.Attacks;
+using Detox.Mpi.Checkpoints;
 using Detox.Mpi.Data;
 using Detox.Mpi.Groups;
 
@@ -108,6 +109,12 @@ public sealed record TrainOptions
     /// <summary>Steps between evaluations on the test set; 0: only at the end.</summary>
     public int EvaluateEvery { get; init; } = 50;
 
+    /// <summary>How often the run is saved.</summary>
+    public CheckpointInterval CheckpointEvery { get; init; } = CheckpointInterval.Default;
+
+    /// <summary>Hours after which the run stops, and may go on later. Null: it does not.</summary>
+    public float? MaxHours { get; init; }
+
     /// <summary>The folder that receives the run's folder.</summary>
     public string Out { get; init; } = "runs";
 
@@ -167,6 +174,7 @@ public sealed record TrainOptions
         Require(Patience is not <= 0 && Patience is not float.NaN and not float.PositiveInfinity, $"--patience {Patience}: a positive number of seconds.");
         Require(Threads >= 1, $"--threads {Threads}: at least 1.");
         Require(EvaluateEvery >= 0, $"--evaluate-every {EvaluateEvery}: 0 (only at the end) or more.");
+        Require(MaxHours is not <= 0 && MaxHours is not float.NaN and not float.PositiveInfinity, $"--max-hours {MaxHours}: a positive number of hours.");
         Require(float.IsFinite(LearningRate) && LearningRate > 0, $"--learning-rate {LearningRate}: a positive number.");
         Require(Momentum is >= 0 and < 1, $"--momentum {Momentum}: at least 0 and below 1.");
         Require(float.IsFinite(WeightDecay) && WeightDecay >= 0, $"--weight-decay {WeightDecay}: 0 or more.");

@@ -4,6 +4,7 @@ using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
 using Detox.Gpu.Networks;
 using Detox.Mpi.Attacks;
+using Detox.Mpi.Checkpoints;
 using Detox.Mpi.Data;
 using Detox.Mpi.Groups;
 using Detox.Mpi.Messaging;
@@ -27,26 +28,30 @@ internal sealed class TrainRun : IDisposable
     private readonly ModelWeights _weights;
     private readonly StepRecord _record = new();
     private readonly SharedParts? _shared;
+    private readonly RunContext _context;
     private Worker? _worker;
     private Step? _step;
     private Server? _server;
     private Evaluation? _evaluation;
     private Network? _judge;
     private RunStart? _start;
+    private RunSaver? _saver;
+    private TrainedState? _trained;
 
-    private TrainRun(Communicator world, TrainOptions options, SharedParts? shared, Experiment? experiment, Device? device)
+    private TrainRun(Communicator world, TrainOptions options, SharedParts? shared, RunContext context)
     {
         _world = world;
         _options = options;
         _shared = shared;
+        _context = context;
         ulong seed = options.Seed;
         _groups = GroupTable.Create(options.Ranks!.Value, options.GroupSize, seed);
         _data = shared?.Data ?? DataSource.Open(options.Data, seed);
-        _experiment = experiment ?? Experiment.Of(options, _groups);
+        _experiment = context.Experiment ?? Experiment.Of(options, _groups);
 
         // In one process the shared gradients are computed where --device says, and the ranks only vote on them.
         int localRank = world.Nodes.Take(world.Rank).Count(node => node == world.Nodes[world.Rank]);
-        _device = device ?? Own(shared is null ? DeviceChoice.Open(options.Device, options.Threads!.Value, world.Rank, localRank) : new CpuDevice(1));
+        _device = context.Device ?? Own(shared is null ? DeviceChoice.Open(options.Device, options.Threads!.Value, world.Rank, localRank) : new CpuDevice(1));
         Network? own = shared is null ? Own(CreateNetwork(options, _device, _data)) : null;
         _gradients = shared?.Gradients.ForRank() ?? new NetworkGradient(own!, Own(CreateFeed(options, _data)));
         _layout = own ?? shared!.Layout;
@@ -58,15 +63,13 @@ internal sealed class TrainRun : IDisposable
 
     /// <summary>Sets up and trains; the exit code is every rank's.</summary>
     /// <param name="shared">What the ranks of an in-process run have in common; null under MPI.</param>
-    /// <param name="experiment">Null: the one that the options name.</param>
-    /// <param name="device">The caller's. Null: the one that the options name.</param>
-    public static ExitCode Execute(Communicator world, TrainOptions options, SharedParts? shared, Experiment? experiment = null, Device? device = null)
+    public static ExitCode Execute(Communicator world, TrainOptions options, SharedParts? shared, RunContext context = default)
     {
-        using TrainRun run = Agreement.Reach(world, () => new TrainRun(world, options, shared, experiment, device));
+        using TrainRun run = Agreement.Reach(world, () => new TrainRun(world, options, shared, context));
         bool writes = world.Rank == RunStart.LeaderOf(world, world.Rank);
         using WeightsSlots slots = new(run._own, run._layout.StateLength, writes);
         run._start = Agreement.Reach(world, () => RunStart.Gather(world, options, run._data, run._layout, slots));
-        using RunReport? report = Agreement.Reach(world, () => run.Prepare(slots));
+        RunReport? report = Agreement.Reach(world, () => run.Prepare(slots));
         return world.Rank == 0 ? run.Lead(report!) : run.Follow();
     }
 
@@ -115,6 +118,7 @@ internal sealed class TrainRun : IDisposable
             _options.Threads!.Value)
         {
             HoldsBack = _world.Rank != 0,
+            WantsStop = () => _context.Stop?.IsWanted == true,
         });
         if (_world.Rank == 0)
         {
@@ -124,15 +128,24 @@ internal sealed class TrainRun : IDisposable
             _judge = Own(CreateNetwork(_options, serverDevice, _data, onlyEvaluates: true));
             _server = Own(new Server(_world, _worker, _groups, _options, serverDevice, optimizer, _judge, slots, _start!, _record));
             _evaluation = new Evaluation(_judge, _data.Test);
+            _trained = new TrainedState(_judge, serverDevice, _server.Kept());
             _layout.Initialise(seed, _weights.Values);
+            _context.Resume?.Checkpoint?.Restore(_trained, _weights.Values, _data);
             _weights.Send();
+            _server.Fetch();
+            if (_context.Resume?.State is { } state) _server.GoOn(state);
         }
 
         TimeSpan patience = new StepPatience(_options.Patience).Whole;
         AttackContext attacker = new(seed, Step: 0, _world.Rank) { GradientLength = _layout.ParameterCount, Rule = _options.KnownRule() };
         Colluders colluders = new(_world, _groups, _experiment.Attack, patience);
-        _step = new Step(_world, _groups, _worker, _server, _experiment, attacker, colluders, _record, _options.Steps);
-        return _server is null ? null : RunReport.Open(_options, _data, _shared?.DeviceName ?? _device.Name, _world, _judge!, _start!, isLaunched: _shared is null);
+        _step = new Step(_world, _groups, _worker, _server, _experiment, attacker, colluders, _record, IsLast);
+        if (_server is null) return null;
+        _context.Resume?.Begin();
+        RunReport report = Own(RunReport.Open(_options, _data, _shared?.DeviceName ?? _device.Name, _world, _judge!, _start!, _context.Resume, isLaunched: _shared is null));
+        CheckpointStore store = new(report.Folder);
+        _saver = Own(new RunSaver(store, _options.CheckpointEvery, FirstStep, () => new CheckpointWriter(store, _trained!, report.FlushLogs)));
+        return report;
     }
 
     /// <summary>Every rank but rank 0: computes what rank 0 lets it compute, until no step follows.</summary>
@@ -144,33 +157,67 @@ internal sealed class TrainRun : IDisposable
         return (ExitCode)_worker.ExitCode;
     }
 
-    /// <summary>Rank 0: sees each step through, with its own worker's part in it.</summary>
+    private long FirstStep => _context.Resume?.Step ?? 0;
+
+    /// <summary>Whether no step follows a step: it was the last, or the run is to stop.</summary>
+    private bool IsLast(long step) => step + 1 >= _options.Steps || StopReason() is not null;
+
+    /// <summary>Why the run is to stop before its last step; null where it is not.</summary>
+    private string? StopReason()
+    {
+        if (_context.Stop?.IsWanted == true) return "a signal";
+        if (_server!.StopWantedBy is { } rank) return $"a signal to rank {rank.Rank} on {rank.Host}";
+        return _options.MaxHours is { } hours && SecondsSinceStart() > hours * 3600 ? $"--max-hours {hours}" : null;
+    }
+
+    /// <summary>Rank 0: sees each step through, with its own worker's part in it, and saves the run now and then.</summary>
     private ExitCode Lead(RunReport report)
     {
-        _server!.Start();
         report.Started();
-        bool goesOn = true;
-        for (int step = 0; step < _options.Steps && goesOn; step++)
+        long step = FirstStep;
+        bool goesOn = step < _options.Steps;
+        if (goesOn) _server!.Publish(step);
+        else report.Judge(_evaluation!.Run(_weights.View));
+        double stood = 0;
+        while (goesOn)
         {
             _worker!.TakeUp();
-            goesOn = _step!.Run(step);
+            goesOn = _step!.Run(step++);
+            _record.Seconds[(int)Phase.Checkpoint] = stood;
+            _saver!.Confirm(_server!.AreWeightsConfirmed);
+            _saver.Report(_record);
             report.Add(_record);
-            bool isLast = step + 1 == _options.Steps || !goesOn;
-            bool isDue = _options.EvaluateEvery > 0 && (step + 1) % _options.EvaluateEvery == 0;
-            if (isDue || isLast) report.Add(step + 1, _evaluation!.Run(_weights.View));
+            bool isDue = _options.EvaluateEvery > 0 && step % _options.EvaluateEvery == 0;
+            if (isDue || step == _options.Steps || _record.Diverged) report.Add(step, _evaluation!.Run(_weights.View));
+            stood = goesOn && _saver.IsDue(step) ? _saver.Save(report.State(step, _server, _data), Take) : 0;
         }
 
+        bool isStopped = step < _options.Steps && !_record.Diverged;
+        if (isStopped) report.Stopping(step, StopReason()!);
+        if (!_record.Diverged) _saver!.SaveLast(report.State(step, _server!, _data), Take);
         _record.Clear(_record.Step);
-        _server.End();
+        _server!.End(step);
         _worker!.TakeUp();
         _worker.Leave(PeakMemory(), _shared?.DeviceBytes ?? _device.AllocatedBytes);
         (long peak, long devicePeak) = _server.AwaitLeaving();
+        _saver!.Confirm(_server.AreWeightsConfirmed);
+        bool isSaved = _saver.Finish(step);
+        _saver.Report(_record);
         report.AddLate(_record);
-        ExitCode code = report.Finish(_weights.Values, peak, devicePeak);
+        ExitCode code = isStopped ? report.Stop(step, isSaved) : report.Finish(_weights.Values, peak, devicePeak, _saver, isSaved);
+        if (code is ExitCode.Done or ExitCode.StoppedWithCheckpoint) _saver.ForgetTries();
         _server.LetLeave((int)code);
         _worker.AwaitLeave();
         if (_server.Missing() is { Count: > 0 } missing) _world.EndWithout(missing, (int)code);
         return code;
+    }
+
+    private void Take(TrainedState copy) => copy.Take(_weights.Values);
+
+    private static double SecondsSinceStart()
+    {
+        using Process process = Process.GetCurrentProcess();
+        return (DateTime.Now - process.StartTime).TotalSeconds;
     }
 
     private T Own<T>(T owned)

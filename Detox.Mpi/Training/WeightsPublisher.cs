@@ -31,28 +31,23 @@ internal sealed class WeightsPublisher(
     private readonly bool[] _isDistrusted = new bool[reach.Length];
     private readonly bool[] _isServedFromHere = new bool[reach.Length];
 
-    /// <summary>Whether any rank takes weights that were not read where rank 0 wrote them; the others compare xxh128.</summary>
-    private readonly bool _areCarried = Array.Exists(reach, rank => !rank.ReadsRoot);
     private readonly List<int> _relays = [];
     private readonly List<(int Rank, int Carrier, HeadFlags Flags)> _complaints = [];
     private UInt128 _xxh128;
     private Ballot _sha256;
+    private MessageKind _word = MessageKind.Proceed;
 
     /// <summary>The step that the last weights written are for.</summary>
     public long Step { get; private set; } = -1;
 
+    /// <summary>The root of the SHA-256 tree of the weights that were fetched last.</summary>
+    public Ballot Root => _sha256;
+
     /// <summary>Brings the device's weights to the host, and what else is on its way there: a GPU is waited for once.</summary>
     public void Fetch()
     {
-        if (_areCarried)
-        {
-            weights.BeginFetch();
-            _sha256 = weights.Sha256(tree);
-        }
-        else
-        {
-            weights.Fetch();
-        }
+        weights.BeginFetch();
+        _sha256 = weights.Sha256(tree);
     }
 
     /// <summary>Writes the weights that were fetched for the ranks that compute a step with them.</summary>
@@ -62,6 +57,9 @@ internal sealed class WeightsPublisher(
         slots.Write(step, weights.Bytes);
         _xxh128 = weights.Xxh128();
     }
+
+    /// <summary>The weights that come next are the last: with them goes the word that no step follows.</summary>
+    public void EndWithThese() => _word = MessageKind.End;
 
     /// <summary>Lets all ranks that owe nothing proceed to the step.</summary>
     public void LetProceed(IReadOnlyList<Conversation> ranks)
@@ -176,7 +174,7 @@ internal sealed class WeightsPublisher(
 
     private Instruction Proceed(int carrier) => new()
     {
-        Head = new Head { Step = Step, Kind = MessageKind.Proceed, Ballot = _sha256 },
+        Head = new Head { Step = Step, Kind = _word, Ballot = _sha256 },
         Xxh128 = _xxh128,
         Carrier = carrier,
         PatienceSeconds = (float)(patience.Whole.TotalSeconds / PatienceShare),

@@ -78,6 +78,9 @@ internal sealed class Worker : IDisposable
     /// <summary>Whether this rank holds back where others suffice. Not rank 0, whom all others would wait for meanwhile.</summary>
     public bool HoldsBack { get; init; } = true;
 
+    /// <summary>Whether this rank was told that the run is to stop.</summary>
+    public Func<bool> WantsStop { get; init; } = static () => false;
+
     /// <summary>The step that <see cref="NextStep"/> returned last.</summary>
     public long CurrentStep => _step;
 
@@ -162,15 +165,17 @@ internal sealed class Worker : IDisposable
         if (!_attack.NeedsHonestGradients) _computeSeconds = SinceWeights();
         EndTurn();
         bool completes = _group.Show(_step, ballot);
-        Tell(ballot, (completes ? HeadFlags.VectorFollows : HeadFlags.None) | (_weightsDamaged ? HeadFlags.WeightsDamaged : HeadFlags.None));
+        Tell(
+            ballot,
+            (completes ? HeadFlags.VectorFollows : HeadFlags.None) | (_weightsDamaged ? HeadFlags.WeightsDamaged : HeadFlags.None) | (WantsStop() ? HeadFlags.StopWanted : HeadFlags.None));
         if (completes) SendVector();
         _voted = _step;
     }
 
-    /// <summary>The last word: what memory this rank took.</summary>
+    /// <summary>The last word: what memory this rank took, and whether it has the last weights.</summary>
     public void Leave(long peakBytes, long deviceBytes)
     {
-        Span<byte> body = Answer(MessageKind.Bye, 2 * sizeof(long));
+        Span<byte> body = Answer(MessageKind.Bye, 2 * sizeof(long), _weightsDamaged ? HeadFlags.WeightsDamaged : HeadFlags.None);
         MemoryMarshal.Write(body, peakBytes);
         MemoryMarshal.Write(body[sizeof(long)..], deviceBytes);
         SendAnswer(2 * sizeof(long));
@@ -214,6 +219,8 @@ internal sealed class Worker : IDisposable
         while (instruction.Head.Kind == MessageKind.Proceed && IsSuperseded) instruction = NextInstruction();
         if (instruction.Head.Kind is MessageKind.End or MessageKind.Leave)
         {
+            _weightsDamaged = instruction.Head.Kind == MessageKind.Leave || instruction.Head.Ballot.IsInvalid || !_taker.Take(instruction, _hasSpoken);
+
             // Who took nothing for long may miss the word that no step follows, and hear only the very last one.
             if (instruction.Head.Kind == MessageKind.Leave) _leave = instruction;
             EndTurn();
@@ -265,10 +272,10 @@ internal sealed class Worker : IDisposable
         }
     }
 
-    private Span<byte> Answer(MessageKind kind, int length)
+    private Span<byte> Answer(MessageKind kind, int length, HeadFlags flags = HeadFlags.None)
     {
         _sendingAnswer?.Wait();
-        Head head = new() { Step = _step, Kind = kind, Length = length };
+        Head head = new() { Step = _step, Kind = kind, Length = length, Flags = flags };
         MemoryMarshal.Write(_answer, in head);
         return _answer.AsSpan(Head.Bytes, length);
     }

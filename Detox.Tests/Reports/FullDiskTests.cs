@@ -27,7 +27,9 @@ public sealed class FullDiskTests
         using SmallFolder disk = new(24);
         Spoken run = Train(_long with { Out = disk.Path });
         Assert.That(run.Code, Is.EqualTo(ExitCode.Unexpected));
-        string warning = run.Warnings.Single();
+        string warning = run.Warnings[0];
+        Assert.That(run.Warnings, Has.Length.EqualTo(2));
+        Assert.That(run.Warnings[1], Does.Contain("the checkpoint of step 120 cannot be saved: No space left on device"));
         Assert.That(warning, Does.Contain(disk.Path).And.Contain("No space left on device").And.Contain("exit code will be 1"));
         Assert.That(run.Errors, Does.Not.Contain("   at "));
         Assert.That(run.Output, Does.Contain("after 120 steps").And.Contain("incomplete: "));

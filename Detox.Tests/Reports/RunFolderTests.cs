@@ -162,7 +162,7 @@ public sealed class RunFolderTests
             Assert.That(refusals.Count(refusal => refusal is { Code: ExitCode.Usage } && refusal.Message.Contains("exists already")), Is.EqualTo(Starters - 1));
             using RunFolder winner = folders.Single(folder => folder is not null)!;
             winner.Complete(Summary());
-            Assert.That(Directory.EnumerateFiles(winner.Path).Count(), Is.EqualTo(5));
+            Assert.That(Directory.EnumerateFiles(winner.Path).Count(), Is.EqualTo(6));
         }
     }
 

@@ -105,7 +105,7 @@ public sealed class CapturedGroupTests
         InProcessWorld.Run(options.Ranks.Value, world =>
         {
             Experiment experiment = new(spies[world.Rank], Placement.Create(options.Placement, groups, options.Byzantine!.Value, options.Seed));
-            Assert.That(TrainRun.Execute(world, options, shared, experiment), Is.EqualTo(ExitCode.Done));
+            Assert.That(TrainRun.Execute(world, options, shared, new RunContext(experiment)), Is.EqualTo(ExitCode.Done));
         });
         return spies;
     }

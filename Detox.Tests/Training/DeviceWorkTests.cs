@@ -152,7 +152,7 @@ public sealed class DeviceWorkTests
             {
                 IlgpuDevice device = _devices[world.Rank];
                 DeviceWork before = device.Work;
-                Assert.That(TrainRun.Execute(world, options, shared: null, device: device), Is.EqualTo(ExitCode.Done));
+                Assert.That(TrainRun.Execute(world, options, shared: null, new RunContext(Device: device)), Is.EqualTo(ExitCode.Done));
                 waits[world.Rank] = (device.Work - before).Waits;
             },
             nodes);

@@ -108,7 +108,7 @@ internal static class ProtocolRun
             {
                 // The attacks of honest ranks are never asked anything.
                 Experiment experiment = new(attacks.GetValueOrDefault(world.Rank) ?? new RuledAttack([]), placement);
-                ExitCode own = TrainRun.Execute(world, options, shared, experiment);
+                ExitCode own = TrainRun.Execute(world, options, shared, new RunContext(experiment));
                 if (world.Rank == 0) code = own;
                 waits[world.Rank] = "has ended";
             }
