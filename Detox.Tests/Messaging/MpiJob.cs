@@ -24,7 +24,8 @@ internal sealed partial class MpiJob : IDisposable
     public MpiJob(IEnumerable<string> command, IReadOnlyDictionary<string, string>? variables)
     {
         // A session of its own: what a launcher sends to its group reaches nobody else.
-        ProcessStartInfo start = new("setsid", ["--wait", .. command])
+        // What starts the tests in the background may have let SIGINT be ignored, which children inherit.
+        ProcessStartInfo start = new("setsid", ["--wait", "env", "--default-signal=INT", .. command])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -39,7 +40,7 @@ internal sealed partial class MpiJob : IDisposable
         foreach ((string name, string value) in variables ?? new Dictionary<string, string>()) start.Environment[name] = value;
         start.Environment[Mark] = _mark[(Mark.Length + 1)..];
 
-        _command = string.Join(' ', start.ArgumentList.Skip(1));
+        _command = string.Join(' ', start.ArgumentList.Skip(3));
         _process = Process.Start(start)!;
         _process.StandardInput.Close();
         _output = _process.StandardOutput.ReadToEndAsync();
@@ -77,6 +78,9 @@ internal sealed partial class MpiJob : IDisposable
 
         Assert.That(left, Is.Empty, $"processes that are left {seconds} s after the end of {_command}");
     }
+
+    /// <summary>Sends a signal to the process of the command itself, which setsid has become: it leads no group, and need not fork.</summary>
+    public void SignalCommand(int signal) => Signal(_process.Id, signal);
 
     public static void Signal(int process, int signal) => _ = SendSignal(process, signal);
 

@@ -29,15 +29,16 @@ internal static class DetoxProgram
     public static string Path => System.IO.Path.Combine(_folder, "Detox.Mpi.dll");
 
     /// <summary>Starts to train; the caller waits.</summary>
+    /// <param name="launcher">One of <see cref="MpiRunner"/>'s, or null for one process.</param>
     /// <param name="launcherOptions">The launcher's own.</param>
-    public static RunningTraining Start(string launcher, int ranks, string options, int nodes = 1, string launcherOptions = "")
+    /// <param name="folder">The run's; null: a new one.</param>
+    public static RunningTraining Start(string? launcher, int ranks, string options, int nodes = 1, string launcherOptions = "", string? folder = null)
     {
-        MpiRunner.Require(launcher);
-        string folder = NewFolder();
-        string[] arguments = $"{options} --out {folder} --name run".Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        IEnumerable<string> command = MpiRunner.Command(launcher, ranks, Path, arguments, launcherOptions);
-        MpiJob job = new(command, OnNodes(nodes).ToDictionary(variable => variable.Name, variable => variable.Value));
-        return new RunningTraining(job, System.IO.Path.Combine(folder, "run"));
+        if (launcher is not null) MpiRunner.Require(launcher);
+        folder ??= System.IO.Path.Combine(NewFolder(), "run");
+        string[] arguments = $"{options} --out {System.IO.Path.GetDirectoryName(folder)} --name {System.IO.Path.GetFileName(folder)}".Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        IEnumerable<string> command = launcher is null ? ["dotnet", "exec", Path, .. arguments, "--ranks", $"{ranks}"] : MpiRunner.Command(launcher, ranks, Path, arguments, launcherOptions);
+        return new RunningTraining(new MpiJob(command, OnNodes(nodes).ToDictionary(variable => variable.Name, variable => variable.Value)), folder);
     }
 
     /// <summary>Starts to train on hosts, three ranks each.</summary>

@@ -16,10 +16,15 @@ internal sealed class RunningTraining(MpiJob job, string folder) : IDisposable
     /// <summary>The run's files, once result.json is there.</summary>
     public RunFiles Files => new(folder);
 
+    public string Folder => folder;
+
     public bool HasResult => File.Exists(Path.Combine(folder, "result.json"));
 
     /// <summary>Waits until so many steps are over.</summary>
     public void AwaitSteps(int steps) => Await(() => StepsSoFar() >= steps, $"{steps} steps");
+
+    /// <summary>Waits until the folder says where each rank runs.</summary>
+    public void AwaitRanks() => Await(() => File.Exists(Path.Combine(folder, "ranks.csv")), "the ranks");
 
     public void AwaitResult() => Await(() => HasResult, "the result");
 
@@ -31,6 +36,9 @@ internal sealed class RunningTraining(MpiJob job, string folder) : IDisposable
     }
 
     public void Signal(int rank, int signal) => MpiJob.Signal(Place(rank).Process, signal);
+
+    /// <summary>Ends every process of it at once, by a signal that nothing can catch.</summary>
+    public void Kill() => Job.Dispose();
 
     public MpiOutcome Wait() => Job.Wait(LimitSeconds);
 
