@@ -50,6 +50,16 @@ internal sealed class ProgressLine(int steps, bool isLaunched, ConsoleLines cons
         string accuracy = score is { } known ? known.Accuracy.ToString("P2", CultureInfo.InvariantCulture) : "-";
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"step {step}/{steps}  loss {_loss:F4}  accuracy {accuracy}  {seconds:F3} s a step  void groups {_voids}  dissenters {_dissenters}");
+            $"step {step}/{steps}  loss {_loss:F4}  accuracy {accuracy}  {seconds:F3} s a step  {Left((steps - step) * seconds)} left  void groups {_voids}  dissenters {_dissenters}");
+    }
+
+    /// <summary>"42 s", "3 min", "2 h 5 min".</summary>
+    internal static string Left(double seconds)
+    {
+        const int minute = 60, hour = 3600;
+        TimeSpan left = TimeSpan.FromSeconds(Math.Max(0, seconds));
+        return seconds < 2 * minute ? string.Create(CultureInfo.InvariantCulture, $"{Math.Max(0, seconds):F0} s")
+            : seconds < hour ? string.Create(CultureInfo.InvariantCulture, $"{left.TotalMinutes:F0} min")
+            : string.Create(CultureInfo.InvariantCulture, $"{(int)left.TotalHours} h {left.Minutes} min");
     }
 }

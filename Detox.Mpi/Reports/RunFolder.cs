@@ -15,9 +15,9 @@ internal sealed class RunFolder : IDisposable
 {
     public const string Config = "config.toml", Steps = "steps.jsonl", Blames = "blame.csv";
 
-    private const string Evaluations = "evaluations.csv", RanksFile = "ranks.csv", Result = "result.json", ResumeMe = "resume-me";
+    private const string Evaluations = "evaluations.csv", RanksFile = "ranks.csv", Result = "result.json", ResumeMe = "resume-me", QuarantineFile = "quarantine.txt";
 
-    private static readonly string[] _files = [Config, Steps, Evaluations, Blames, RanksFile, Result];
+    private static readonly string[] _files = [Config, Steps, Evaluations, Blames, RanksFile, Result, QuarantineFile];
 
     private readonly Func<int, string> _describe;
     private readonly Losses _losses;
@@ -167,13 +167,22 @@ internal sealed class RunFolder : IDisposable
         Try(Manifest.FileName, () => WriteWhole(Manifest.FileName, Manifest.Of(Path, _files.Where(name => File.Exists(In(name))))));
     }
 
-    /// <summary>The run stops, and wants to go on: leaves word for a script.</summary>
-    public void Interrupt()
+    /// <summary>The hosts in quarantine.txt; none where there is no such file.</summary>
+    public IReadOnlyCollection<string> Quarantined()
+        => File.Exists(In(QuarantineFile)) ? [.. File.ReadLines(In(QuarantineFile)).Select(line => line.Trim()).Where(line => line.Length > 0)] : [];
+
+    /// <summary>quarantine.txt: a host a line, as srun --exclude and a hostfile take it, those of earlier parts of the run included.</summary>
+    public void Quarantine(IReadOnlyList<string> hosts)
+        => Try(QuarantineFile, () => WriteWhole(QuarantineFile, Encoding.UTF8.GetBytes(string.Concat(Quarantined().Union(hosts).Select(host => $"{host}\n")))));
+
+    /// <summary>The run stops before its end.</summary>
+    /// <param name="isToGoOn">Whether to leave word for a script that it may start again as it is.</param>
+    public void Interrupt(bool isToGoOn)
     {
         _steps.Complete();
         _evaluations.Complete();
         _blame.Complete();
-        Try(ResumeMe, () => WriteWhole(ResumeMe, []));
+        if (isToGoOn) Try(ResumeMe, () => WriteWhole(ResumeMe, []));
     }
 
     public void Dispose()

@@ -100,7 +100,7 @@ internal sealed class RunReport : IDisposable
     /// <summary>Faults that came to light when the last step was over.</summary>
     public void AddLate(StepRecord record)
     {
-        _summary.AddFaults(record);
+        _summary.AddLate(record);
         _folder.AddBlames(record);
         foreach (string notice in record.Notices) Warn(notice);
     }
@@ -113,6 +113,12 @@ internal sealed class RunReport : IDisposable
         _progress.Show(step, score, _summary);
     }
 
+    /// <summary>The hosts whose ranks are asked no more, as this run or an earlier part of it has found.</summary>
+    public IReadOnlyCollection<string> Quarantined() => _folder.Quarantined();
+
+    /// <summary>Ranks of these hosts are asked no more.</summary>
+    public void Quarantine(IReadOnlyList<string> hosts) => _folder.Quarantine(hosts);
+
     /// <summary>The score of a run that has no step left to compute.</summary>
     public void Judge(Score score) => _summary.Score = score;
 
@@ -121,23 +127,29 @@ internal sealed class RunReport : IDisposable
 
     /// <summary>The run has stopped, and says how it goes on.</summary>
     /// <param name="isSaved">Whether there is a checkpoint from which it goes on with its next step.</param>
-    public ExitCode Stop(long step, bool isSaved)
+    /// <param name="quarantine">Why it cannot go on with these nodes; null where it can.</param>
+    public ExitCode Stop(long step, bool isSaved, string? quarantine)
     {
         _progress.End();
-        _folder.Interrupt();
+        _folder.Interrupt(isToGoOn: quarantine is null);
         string from = isSaved ? "" : _options.CheckpointEvery.IsNever ? ", without a checkpoint (--checkpoint-every 0): it would begin anew" : ", without a checkpoint of this step: it goes on from an older one";
         _console.Line(string.Create(CultureInfo.InvariantCulture, $"stopped behind step {step} of {_options.Steps} after {Seconds:F1} s{from}; to go on: --resume {_folder.Path}"));
+        if (quarantine is not null)
+        {
+            _console.Line($"{quarantine}: start it on other nodes than {string.Join(", ", _folder.Quarantined())}, as with srun --exclude={_folder.Path}/quarantine.txt");
+            return ExitCode.ReplaceNode;
+        }
+
         return _options.CheckpointEvery.IsNever ? ExitCode.Unexpected : ExitCode.StoppedWithCheckpoint;
     }
 
     /// <summary>Writes result.json and the last lines. Training that diverged by itself is an error, and so is a report or a last
     /// checkpoint that could not be written; training that diverged under an attack is a result.</summary>
-    public ExitCode Finish(ReadOnlySpan<float> weights, long peakBytesOfARank, long deviceBytesOfARank, RunSaver saver, bool isSaved)
+    public ExitCode Finish(ReadOnlySpan<float> weights, IReadOnlyList<RankTally?> tallies, RunSaver saver, bool isSaved)
     {
         _summary.Seconds = Seconds;
         _summary.WeightsSha256 = WeightsDigest.Sha256(weights);
-        _summary.PeakBytesOfARank = peakBytesOfARank;
-        _summary.DeviceBytesOfARank = deviceBytesOfARank;
+        _summary.Ranks = new RankTable(tallies);
         _folder.Complete(_summary);
         _progress.End();
 
@@ -146,7 +158,8 @@ internal sealed class RunReport : IDisposable
         _console.Line(string.Create(c, $"a step took {_summary.MedianStepSeconds:F3} s (median): {Shares()}"));
         if (_summary.SecondsOf(Phase.Attack) > 0)
             _console.Line(string.Create(c, $"the attackers' knowledge took {_summary.SecondsOf(Phase.Attack) / _summary.Steps:F3} s a step besides, which is not the method's"));
-        _console.Line(string.Create(c, $"{_summary.VoidGroups} void groups, {_summary.SkippedSteps} skipped steps; {_summary.VectorBytes / 1e6 / _summary.Steps:F1} MB of vectors a step; {Memory(peakBytesOfARank)}{DeviceMemory(deviceBytesOfARank)}"));
+        _console.Line(string.Create(c, $"{_summary.VoidGroups} void groups, {_summary.SkippedSteps} skipped steps; {_summary.VectorBytes / 1e6 / _summary.Steps:F1} MB of vectors a step; {Memory(_summary.PeakBytesOfARank)}{DeviceMemory(_summary.DeviceBytesOfARank)}"));
+        foreach (string line in _summary.Ranks.Lines()) _console.Line(line);
         if (saver.Saved > 0)
             _console.Line(string.Create(c, $"{saver.Saved} checkpoint{(saver.Saved == 1 ? "" : "s")} saved: the steps stood still for {_summary.SecondsOf(Phase.Checkpoint):F3} s, and {saver.WriteSeconds:F3} s were written beside them"));
         _console.Line(FaultyRanks());

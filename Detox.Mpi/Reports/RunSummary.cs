@@ -29,10 +29,13 @@ internal sealed class RunSummary(TrainOptions options)
 
     public string WeightsSha256 { get; set; } = "";
 
-    public long PeakBytesOfARank { get; set; }
+    /// <summary>What the ranks told of themselves, of this part of the run.</summary>
+    public RankTable Ranks { get; set; } = new([]);
+
+    public long PeakBytesOfARank => Ranks.Most(tally => tally.PeakBytes);
 
     /// <summary>In buffers of a GPU; 0 on the CPU.</summary>
-    public long DeviceBytesOfARank { get; set; }
+    public long DeviceBytesOfARank => Ranks.Most(tally => tally.DeviceBytes);
 
     public required string Device { get; init; }
 
@@ -76,7 +79,14 @@ internal sealed class RunSummary(TrainOptions options)
         AddFaults(step);
     }
 
-    public void AddFaults(StepRecord step)
+    /// <summary>What came to light, or came, when the last step was over.</summary>
+    public void AddLate(StepRecord record)
+    {
+        VectorBytes += record.VectorBytes;
+        AddFaults(record);
+    }
+
+    private void AddFaults(StepRecord step)
     {
         foreach (Blame blame in step.Blames) AddFault(blame.Rank);
     }
@@ -105,6 +115,7 @@ internal sealed class RunSummary(TrainOptions options)
             json.WriteStartObject("phase_seconds");
             foreach (Phase phase in Enum.GetValues<Phase>()) json.WriteNumber(Name(phase), Math.Round(SecondsOf(phase), 3));
             json.WriteEndObject();
+            Ranks.Write(json);
             json.WriteNumber("vector_bytes", VectorBytes);
             json.WriteNumber("peak_bytes_of_a_rank", PeakBytesOfARank);
             if (DeviceBytesOfARank > 0) json.WriteNumber("device_bytes_of_a_rank", DeviceBytesOfARank);

@@ -44,6 +44,9 @@ internal sealed class Conversation(Communicator world, int rank, int group, stri
     /// <summary>It has said nothing for too long, and is not waited for.</summary>
     public bool IsAbsent { get; set; }
 
+    /// <summary>It was wrong too often: it is let to no step, and its ballots do not count.</summary>
+    public bool IsQuarantined { get; set; }
+
     /// <summary>Whether it was said once that it is absent.</summary>
     public bool WasNamedAbsent { get; set; }
 
@@ -92,6 +95,9 @@ internal sealed class Conversation(Communicator world, int rank, int group, stri
     /// <summary>Whether it has not been sent the weights yet that it has asked for.</summary>
     public bool AwaitsWeights { get; set; }
 
+    /// <summary>What it told of itself with its last word.</summary>
+    public RankTally? Tally { get; set; }
+
     /// <summary>Whether it has said that it ends.</summary>
     public bool HasLeft { get; set; }
 
@@ -119,7 +125,7 @@ internal sealed class Conversation(Communicator world, int rank, int group, stri
     public ReadOnlySpan<byte> Body => _room == Room.Answer ? _answer.AsSpan(Head.Bytes, (int)_bytes - Head.Bytes) : [];
 
     /// <summary>Whether it may be expected to answer soon: it owes nothing but what it was free to leave.</summary>
-    public bool IsHere => !IsAbsent && _owed.TrueForAll(owed => owed.IsSpare);
+    public bool IsHere => !IsAbsent && !IsQuarantined && _owed.TrueForAll(owed => owed.IsSpare);
 
     /// <summary>The last step in which it dissented, or left a question unanswered.</summary>
     public long ErredIn => Math.Max(LeftQuestionIn, DissentedIn);
@@ -137,13 +143,13 @@ internal sealed class Conversation(Communicator world, int rank, int group, stri
     public TimeSpan Overdue => _owed.Find(owed => !owed.IsSpare) is { } first ? Stopwatch.GetElapsedTime(first.Since) : TimeSpan.Zero;
 
     /// <summary>Whether it is let to a step when that begins: one that still owes others hears that they are over.</summary>
-    public bool MayProceed(long step) => !Owes || MayBeOffered(step);
+    public bool MayProceed(long step) => !IsQuarantined && (!Owes || MayBeOffered(step));
 
     /// <summary>Whether one more step may be offered to a rank whose answers may have been lost.</summary>
     public bool MayBeOffered(long step)
     {
         const int most = 4, mostWithSpare = 16;
-        return NewestOwed != step && _owed.Count < mostWithSpare && _owed.Count(owed => !owed.IsSpare) < most;
+        return !IsQuarantined && NewestOwed != step && _owed.Count < mostWithSpare && _owed.Count(owed => !owed.IsSpare) < most;
     }
 
     /// <summary>It was let to a step.</summary>

@@ -43,7 +43,7 @@ internal enum MessageKind
     /// <summary>To rank 0: the weights did not come, or not those that were promised.</summary>
     WeightsWanted,
 
-    /// <summary>To rank 0: this rank has ended. Two numbers follow, the bytes of memory and of GPU memory that it took at most.</summary>
+    /// <summary>To rank 0: this rank has ended. A <see cref="RankTally"/> follows.</summary>
     Bye,
 
     /// <summary>To the group: a hash of the root and the rank, which only a rank that has the same root can check.</summary>
@@ -63,6 +63,9 @@ internal enum MessageKind
 
     /// <summary>From rank 0: send the floats of leaf <see cref="Head.Number"/>.</summary>
     SendLeaf,
+
+    /// <summary>From rank 0: this rank is asked nothing any more until the run ends.</summary>
+    Rest,
 
     /// <summary>From rank 0: no step follows. Where it comes with weights, as <see cref="Proceed"/> does, the <see cref="Bye"/> says whether they arrived.</summary>
     End,

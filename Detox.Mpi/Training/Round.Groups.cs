@@ -15,7 +15,7 @@ internal sealed partial class Round
         {
             ReadOnlySpan<int> members = _groups.Members(round.Group);
             foreach (int member in members) _ranks[member].IsSpare = !WaitsForAll;
-            for (int chosen = 0; chosen < _groups.Majority && !WaitsForAll; chosen++)
+            for (int chosen = 0; chosen < MajorityOf(members) && !WaitsForAll; chosen++)
             {
                 Conversation? best = null;
                 for (int i = 0; i < members.Length; i++)
@@ -33,16 +33,20 @@ internal sealed partial class Round
     private void Elect(GroupRound round)
     {
         ReadOnlySpan<int> members = _groups.Members(round.Group);
-        Span<Ballot> ballots = stackalloc Ballot[members.Length];
+        Span<Ballot> room = stackalloc Ballot[members.Length];
         bool isAwaited = false, anyMissing = false;
-        for (int i = 0; i < members.Length; i++)
+        int votes = 0;
+        foreach (int member in members)
         {
-            Conversation rank = _ranks[members[i]];
-            ballots[i] = rank.Ballot ?? Ballot.Invalid;
+            // Of a group that has lost a rank the rest are the group.
+            Conversation rank = _ranks[member];
+            if (rank.IsQuarantined) continue;
+            room[votes++] = rank.Ballot ?? Ballot.Invalid;
             isAwaited |= MayVote(rank);
             anyMissing |= rank.Ballot is null;
         }
 
+        Span<Ballot> ballots = room[..votes];
         int winner = Vote.Majority(ballots);
         if (winner < 0) CallSpares(members, ballots);
         if (winner < 0 && Stopwatch.GetElapsedTime(_start) > _patience.Answer) OfferAgain(members);
@@ -64,19 +68,30 @@ internal sealed partial class Round
         }
     }
 
+    /// <summary>More than half of those that are asked.</summary>
+    private int MajorityOf(ReadOnlySpan<int> members)
+    {
+        int asked = 0;
+        foreach (int member in members)
+            if (!_ranks[member].IsQuarantined) asked++;
+        return (asked / 2) + 1;
+    }
+
     /// <summary>Where those that were to compute first cannot make a majority any more, the spare ranks are called at once.</summary>
     private void CallSpares(ReadOnlySpan<int> members, ReadOnlySpan<Ballot> ballots)
     {
         int most = 0, coming = 0, spares = 0;
-        for (int i = 0; i < members.Length; i++)
+        foreach (int member in members)
         {
-            Conversation rank = _ranks[members[i]];
+            Conversation rank = _ranks[member];
+            if (rank.IsQuarantined) continue;
             if (rank.IsSpare) spares++;
             else if (rank.Ballot is null && MayVote(rank)) coming++;
-            if (!ballots[i].IsInvalid) most = Math.Max(most, ballots.Count(ballots[i]));
         }
 
-        if (spares == 0 || most + coming >= _groups.Majority) return;
+        foreach (Ballot ballot in ballots)
+            if (!ballot.IsInvalid) most = Math.Max(most, ballots.Count(ballot));
+        if (spares == 0 || most + coming >= MajorityOf(members)) return;
         foreach (int member in members)
         {
             if (!_ranks[member].IsSpare || _ranks[member].Ballot is not null) continue;

@@ -61,7 +61,7 @@ internal sealed partial class Round
         // One that its group no longer wants is received too: to drop it would need its sender awake.
         bool isVector = bytes == Head.Bytes + _payloadBytes && rank.VectorsDue > 0;
         VectorSlot? slot = isVector ? _slots.TryTake() : null;
-        int answerBytes = rank.Asked is MessageKind.SendLeaves or MessageKind.SendLeaf ? _dissenters.AnswerBytes : _ends ? ByeBytes : 0;
+        int answerBytes = rank.Asked is MessageKind.SendLeaves or MessageKind.SendLeaf ? _dissenters.AnswerBytes : _ends ? _byeBytes : 0;
         rank.Receive(bytes, slot, Head.Bytes + answerBytes);
         if (rank.HasReceived()) Handle(rank);
     }
@@ -102,7 +102,7 @@ internal sealed partial class Round
                 rank.IsAbsent = false;
                 WeightsWanted(rank, head.Flags);
                 break;
-            case MessageKind.Bye when isWhole && head.Length == ByeBytes && _ends && !rank.HasLeft:
+            case MessageKind.Bye when isWhole && head.Length == _byeBytes && _ends && !rank.HasLeft:
                 TakeBye(rank);
                 break;
             default:
@@ -184,8 +184,8 @@ internal sealed partial class Round
         rank.AwaitsWeights = false;
         rank.HasConfirmedWeights = (rank.Head.Flags & HeadFlags.WeightsDamaged) == 0;
         rank.Pay(long.MaxValue);
-        _peak = Math.Max(_peak, MemoryMarshal.Read<long>(rank.Body));
-        _devicePeak = Math.Max(_devicePeak, MemoryMarshal.Read<long>(rank.Body[sizeof(long)..]));
+        RankTally tally = MemoryMarshal.Read<RankTally>(rank.Body);
+        if (tally.IsPlausible) rank.Tally = tally;
     }
 
     /// <summary>A message that fits nothing. Where a ballot was due it stands for one, a wrong one: so nobody waits for a better.</summary>

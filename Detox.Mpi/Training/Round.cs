@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using Detox.Gpu.Digests;
 using Detox.Mpi.Groups;
 using Detox.Mpi.Messaging;
@@ -14,7 +15,7 @@ namespace Detox.Mpi.Training;
 internal sealed partial class Round
 {
     /// <summary>What follows the head of a <see cref="MessageKind.Bye"/>.</summary>
-    private const int ByeBytes = 2 * sizeof(long);
+    private static readonly int _byeBytes = Unsafe.SizeOf<RankTally>();
 
     private readonly Communicator _world;
     private readonly Worker _worker;
@@ -39,8 +40,6 @@ internal sealed partial class Round
     private double _attack;
     private bool _isOpen;
     private bool _ends;
-    private long _peak;
-    private long _devicePeak;
 
     public Round(
         Communicator world,
@@ -117,15 +116,15 @@ internal sealed partial class Round
         Close();
     }
 
-    /// <summary>At the end of a run: waits for every rank that is there to say that it ends; the most bytes that one took.</summary>
-    public (long Peak, long Device) AwaitLeaving(TimeSpan limit)
+    /// <summary>At the end of a run: waits for every rank that is there to say that it ends; what each told of itself, where it did.</summary>
+    public IReadOnlyList<RankTally?> AwaitLeaving(TimeSpan limit)
     {
         const double absentSeconds = 2;
         _ends = true;
         foreach (Conversation rank in _ranks) rank.HasConfirmedWeights = false;
         AwaitLeft(orAreAbsent: true, limit);
         AwaitLeft(orAreAbsent: false, TimeSpan.FromSeconds(absentSeconds));
-        return (_peak, _devicePeak);
+        return [.. _ranks.Select(rank => rank.Tally)];
     }
 
     /// <summary>Looks now and then, for that a rank has become quiet rings no bell.</summary>
@@ -147,7 +146,7 @@ internal sealed partial class Round
             if (rank.AwaitsWeights) WeightsAwaited(rank);
         foreach (Conversation rank in _ranks)
             if (rank.RefusedAtEnd is { } refused && Stopwatch.GetElapsedTime(refused).TotalSeconds > quietSeconds) rank.HasLeft = true;
-        return Array.TrueForAll(_ranks, rank => rank.HasLeft || (orAreAbsent && rank.IsAbsent));
+        return Array.TrueForAll(_ranks, rank => rank.HasLeft || (orAreAbsent && (rank.IsAbsent || rank.IsQuarantined)));
     }
 
     /// <summary>The seconds from the step's begin until the last rank had its gradient, as the ranks tell; and what attackers' knowledge took.</summary>
@@ -183,11 +182,11 @@ internal sealed partial class Round
     }
 
     /// <summary>Whether a rank that is there still owes this step's ballot.</summary>
-    private bool IsAwaited(Conversation rank) => !rank.IsAbsent && (rank.OwesBallotOf(_step) || (rank.Asked == MessageKind.Recompute && rank.AskedInStep == _step));
+    private bool IsAwaited(Conversation rank) => !rank.IsAbsent && !rank.IsQuarantined && (rank.OwesBallotOf(_step) || (rank.Asked == MessageKind.Recompute && rank.AskedInStep == _step));
 
     /// <summary>Whether a rank's ballot may still come: it may owe an older step first, and be let to this one then.</summary>
     private bool MayVote(Conversation rank)
-        => IsAwaited(rank) || (!rank.IsAbsent && rank.Ballot is null && Stopwatch.GetTimestamp() <= _deadline);
+        => IsAwaited(rank) || (!rank.IsAbsent && !rank.IsQuarantined && rank.Ballot is null && Stopwatch.GetTimestamp() <= _deadline);
 
     private TimeSpan UntilNextDeadline()
     {
@@ -205,7 +204,7 @@ internal sealed partial class Round
     private void Expire()
     {
         foreach (Conversation rank in _ranks)
-            if (IsAwaited(rank) || (rank.Owes && !rank.IsAbsent)) MarkAbsent(rank, Stopwatch.GetElapsedTime(_start));
+            if (IsAwaited(rank) || (rank.Owes && !rank.IsAbsent && !rank.IsQuarantined)) MarkAbsent(rank, Stopwatch.GetElapsedTime(_start));
     }
 
     /// <summary>Where steps do not wait for all, a rank may owe a ballot for many steps, and is absent once it does so for too long.</summary>
@@ -213,7 +212,7 @@ internal sealed partial class Round
     {
         foreach (Conversation rank in _ranks)
         {
-            if (!rank.IsAbsent && rank.Overdue > _patience.Whole) MarkAbsent(rank, rank.Overdue);
+            if (!rank.IsAbsent && !rank.IsQuarantined && rank.Overdue > _patience.Whole) MarkAbsent(rank, rank.Overdue);
         }
     }
 
@@ -242,7 +241,7 @@ internal sealed partial class Round
         _dissenters.Close();
         foreach (Conversation rank in _ranks)
         {
-            if (rank.Ballot is null) _record.Missing.Add(rank.Rank);
+            if (rank.Ballot is null && !rank.IsQuarantined) _record.Missing.Add(rank.Rank);
             if (_rounds[rank.Group].State == GroupState.Verified) rank.Remember(_step, _rounds[rank.Group].Majority);
         }
 

@@ -19,6 +19,7 @@ internal sealed class Server : IDisposable
     private readonly VectorSlots _slots;
     private readonly Aggregator _aggregator;
     private readonly Optimizer _optimizer;
+    private readonly Quarantine _quarantine;
     private readonly long[] _winnerOffsets;
 
     public Server(
@@ -48,6 +49,7 @@ internal sealed class Server : IDisposable
         _patience = new StepPatience(options.Patience);
         BallotTree payloadTree = new(device, options.Ballot, payloadLength, groups.GroupCount), weightsTree = new(device, BallotKind.Sha256, network.StateLength);
         _round = new Round(world, worker, groups, options, payloadTree, _slots, _patience, start.Hosts, record);
+        _quarantine = new Quarantine(options.Quarantine, groups, _round.Ranks, record);
         _publisher = new WeightsPublisher(world, weights, weightsSlots, weightsTree, start.Reach, _patience, record);
         _round.WeightsWanted = _publisher.Hear;
         _round.WeightsAwaited = _publisher.SendAwaited;
@@ -71,6 +73,9 @@ internal sealed class Server : IDisposable
 
     /// <summary>A rank that was told by a signal that the run is to stop; null where none was.</summary>
     public Conversation? StopWantedBy => _round.StopWantedBy;
+
+    /// <summary>Ranks that are asked no more.</summary>
+    public Quarantine Quarantine => _quarantine;
 
     /// <summary>What optimizer and rules keep from step to step: a value for each parameter.</summary>
     public IReadOnlyList<(string Name, View Values)> Kept() => [("velocity", _optimizer.Velocity), .. _aggregator.Kept()];
@@ -96,6 +101,7 @@ internal sealed class Server : IDisposable
         _round.Run(step);
         _publisher.Judge(_round.Ranks);
         _record.SortBlames();
+        _record.HasQuarantined = _quarantine.Judge();
         return _round.Told;
     }
 
@@ -145,8 +151,8 @@ internal sealed class Server : IDisposable
         _world.Wake([.. _round.Ranks.Where(rank => rank.IsAbsent).Select(rank => rank.Rank)], _processes);
     }
 
-    /// <summary>Waits for the ranks' last words, though for none for ever: the most bytes of memory, and of GPU memory, that one took.</summary>
-    public (long Peak, long Device) AwaitLeaving() => _round.AwaitLeaving(_patience.Whole);
+    /// <summary>Waits for the ranks' last words, though for none for ever: what each told of itself, where it did.</summary>
+    public IReadOnlyList<RankTally?> AwaitLeaving() => _round.AwaitLeaving(_patience.Whole);
 
     /// <summary>Ends every rank with an exit code.</summary>
     public void LetLeave(int exitCode)

@@ -64,6 +64,9 @@ public sealed class StepRecord
     /// <summary>Those of them that had no majority because ranks did not answer: time has reached the weights.</summary>
     public List<int> VoidsByTime { get; } = [];
 
+    /// <summary>Whether a rank is asked no more from this step on.</summary>
+    public bool HasQuarantined { get; set; }
+
     /// <summary>Ranks that had not voted when the step ended.</summary>
     public List<int> Missing { get; } = [];
 
@@ -106,6 +109,7 @@ public sealed class StepRecord
         LearningRate = float.NaN;
         Skipped = null;
         Diverged = false;
+        HasQuarantined = false;
         Weights = default;
         Roots.Clear();
         Voids.Clear();

@@ -115,6 +115,9 @@ public sealed record TrainOptions
     /// <summary>Hours after which the run stops, and may go on later. Null: it does not.</summary>
     public float? MaxHours { get; init; }
 
+    /// <summary>When a rank is asked no more.</summary>
+    public QuarantineRule Quarantine { get; init; }
+
     /// <summary>The folder that receives the run's folder.</summary>
     public string Out { get; init; } = "runs";
 
@@ -175,6 +178,7 @@ public sealed record TrainOptions
         Require(Threads >= 1, $"--threads {Threads}: at least 1.");
         Require(EvaluateEvery >= 0, $"--evaluate-every {EvaluateEvery}: 0 (only at the end) or more.");
         Require(MaxHours is not <= 0 && MaxHours is not float.NaN and not float.PositiveInfinity, $"--max-hours {MaxHours}: a positive number of hours.");
+        Require(Quarantine.IsNever || r > 1, $"--quarantine {Quarantine}: in groups of one nobody finds a rank wrong.");
         Require(float.IsFinite(LearningRate) && LearningRate > 0, $"--learning-rate {LearningRate}: a positive number.");
         Require(Momentum is >= 0 and < 1, $"--momentum {Momentum}: at least 0 and below 1.");
         Require(float.IsFinite(WeightDecay) && WeightDecay >= 0, $"--weight-decay {WeightDecay}: 0 or more.");

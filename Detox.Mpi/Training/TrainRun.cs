@@ -165,18 +165,20 @@ internal sealed class TrainRun : IDisposable
     /// <summary>Why the run is to stop before its last step; null where it is not.</summary>
     private string? StopReason()
     {
+        if (_server!.Quarantine.Problem is { } problem) return problem;
         if (_context.Stop?.IsWanted == true) return "a signal";
-        if (_server!.StopWantedBy is { } rank) return $"a signal to rank {rank.Rank} on {rank.Host}";
+        if (_server.StopWantedBy is { } rank) return $"a signal to rank {rank.Rank} on {rank.Host}";
         return _options.MaxHours is { } hours && SecondsSinceStart() > hours * 3600 ? $"--max-hours {hours}" : null;
     }
 
     /// <summary>Rank 0: sees each step through, with its own worker's part in it, and saves the run now and then.</summary>
     private ExitCode Lead(RunReport report)
     {
+        _server!.Quarantine.Exclude(report.Quarantined());
         report.Started();
         long step = FirstStep;
-        bool goesOn = step < _options.Steps;
-        if (goesOn) _server!.Publish(step);
+        bool goesOn = step < _options.Steps && _server.Quarantine.Problem is null;
+        if (goesOn) _server.Publish(step);
         else report.Judge(_evaluation!.Run(_weights.View));
         double stood = 0;
         while (goesOn)
@@ -184,9 +186,10 @@ internal sealed class TrainRun : IDisposable
             _worker!.TakeUp();
             goesOn = _step!.Run(step++);
             _record.Seconds[(int)Phase.Checkpoint] = stood;
-            _saver!.Confirm(_server!.AreWeightsConfirmed);
+            _saver!.Confirm(_server.AreWeightsConfirmed);
             _saver.Report(_record);
             report.Add(_record);
+            if (_record.HasQuarantined) report.Quarantine(_server.Quarantine.Hosts);
             bool isDue = _options.EvaluateEvery > 0 && step % _options.EvaluateEvery == 0;
             if (isDue || step == _options.Steps || _record.Diverged) report.Add(step, _evaluation!.Run(_weights.View));
             stood = goesOn && _saver.IsDue(step) ? _saver.Save(report.State(step, _server, _data), Take) : 0;
@@ -194,18 +197,18 @@ internal sealed class TrainRun : IDisposable
 
         bool isStopped = step < _options.Steps && !_record.Diverged;
         if (isStopped) report.Stopping(step, StopReason()!);
-        if (!_record.Diverged) _saver!.SaveLast(report.State(step, _server!, _data), Take);
+        if (!_record.Diverged) _saver!.SaveLast(report.State(step, _server, _data), Take);
         _record.Clear(_record.Step);
-        _server!.End(step);
+        _server.End(step);
         _worker!.TakeUp();
         _worker.Leave(PeakMemory(), _shared?.DeviceBytes ?? _device.AllocatedBytes);
-        (long peak, long devicePeak) = _server.AwaitLeaving();
+        IReadOnlyList<RankTally?> tallies = _server.AwaitLeaving();
         _saver!.Confirm(_server.AreWeightsConfirmed);
         bool isSaved = _saver.Finish(step);
         _saver.Report(_record);
         report.AddLate(_record);
-        ExitCode code = isStopped ? report.Stop(step, isSaved) : report.Finish(_weights.Values, peak, devicePeak, _saver, isSaved);
-        if (code is ExitCode.Done or ExitCode.StoppedWithCheckpoint) _saver.ForgetTries();
+        ExitCode code = isStopped ? report.Stop(step, isSaved, _server.Quarantine.Problem) : report.Finish(_weights.Values, tallies, _saver, isSaved);
+        if (code is ExitCode.Done or ExitCode.StoppedWithCheckpoint or ExitCode.ReplaceNode) _saver.ForgetTries();
         _server.LetLeave((int)code);
         _worker.AwaitLeave();
         if (_server.Missing() is { Count: > 0 } missing) _world.EndWithout(missing, (int)code);

@@ -155,7 +155,7 @@ internal sealed class WeightsPublisher(
     }
 
     private bool IsRelay(Conversation rank)
-        => reach[rank.Rank].Leader == rank.Rank && world.Nodes[rank.Rank] != world.Nodes[0] && !rank.Owes && !rank.IsAbsent && !_isDistrusted[rank.Rank];
+        => reach[rank.Rank].Leader == rank.Rank && world.Nodes[rank.Rank] != world.Nodes[0] && !rank.Owes && !rank.IsAbsent && !rank.IsQuarantined && !_isDistrusted[rank.Rank];
 
     private void Tell(Conversation rank, bool alone = false)
     {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Detox.Gpu;
 using Detox.Gpu.Devices;
@@ -38,6 +39,8 @@ internal sealed class Worker : IDisposable
     private AttackContext? _attacker;
     private bool _weightsDamaged;
     private bool _hasTurn;
+    private bool _rests;
+    private RankTally _tally;
     private TimeSpan _hold;
     private long _weightsArrived;
     private float _computeSeconds;
@@ -67,7 +70,7 @@ internal sealed class Worker : IDisposable
         _group = new GroupVote(world, group);
         _strays = new StrayMessages(world, group.ToArray(), attack.NeedsHonestGradients);
         _outbox = new Outbox<Head>(world, 0, Tag.ToServer);
-        _answer = GC.AllocateArray<byte>(Head.Bytes + Math.Max(_payload.LeafBytes, BallotTree.LeafFloats * sizeof(float)), pinned: true);
+        _answer = GC.AllocateArray<byte>(Head.Bytes + Math.Max(Unsafe.SizeOf<RankTally>(), Math.Max(_payload.LeafBytes, BallotTree.LeafFloats * sizeof(float))), pinned: true);
         _listening = Listen();
         _hasSpoken = () => _listening.Test();
         _isSuperseded = () => IsSuperseded;
@@ -122,7 +125,7 @@ internal sealed class Worker : IDisposable
         {
             // It is offered no step that it could begin while it sees to this one.
             Instruction instruction = NextInstruction();
-            if (instruction.Head.Kind != MessageKind.Proceed) Answer(instruction);
+            if (instruction.Head.Kind is not (MessageKind.Proceed or MessageKind.Rest)) Answer(instruction);
         }
     }
 
@@ -135,11 +138,14 @@ internal sealed class Worker : IDisposable
         _attackSeconds = 0;
         _sendingVector?.Wait();
         _strays.Drop();
+        long start = Stopwatch.GetTimestamp();
         if (_hold > TimeSpan.Zero && _world.Await(_isSuperseded, _hold)) return false;
         if (!_hasTurn) _world.TakeTurn(_threads);
         _hasTurn = true;
+        Lap(ref _tally.TurnSeconds, ref start);
         if (IsSuperseded) return false;
         if (!_weightsDamaged) Compute(attempt: 0);
+        Lap(ref _tally.ComputeSeconds, ref start);
 
         // The ballot belongs to the same turn, unless colluders have to speak with others first.
         if (_attack.NeedsHonestGradients) EndTurn();
@@ -159,6 +165,7 @@ internal sealed class Worker : IDisposable
     /// <summary>5. The ballot, hinted at to the group and told to rank 0. 6. Whoever completes its group's majority sends its vector at once.</summary>
     public void Vote()
     {
+        long start = Stopwatch.GetTimestamp();
         Ballot ballot = CastBallot();
 
         // A GPU's gradient is known to be here only now; where colluders have spoken with others meanwhile, that was no computing.
@@ -170,15 +177,17 @@ internal sealed class Worker : IDisposable
             (completes ? HeadFlags.VectorFollows : HeadFlags.None) | (_weightsDamaged ? HeadFlags.WeightsDamaged : HeadFlags.None) | (WantsStop() ? HeadFlags.StopWanted : HeadFlags.None));
         if (completes) SendVector();
         _voted = _step;
+        Lap(ref _tally.VoteSeconds, ref start);
     }
 
     /// <summary>The last word: what memory this rank took, and whether it has the last weights.</summary>
     public void Leave(long peakBytes, long deviceBytes)
     {
-        Span<byte> body = Answer(MessageKind.Bye, 2 * sizeof(long), _weightsDamaged ? HeadFlags.WeightsDamaged : HeadFlags.None);
-        MemoryMarshal.Write(body, peakBytes);
-        MemoryMarshal.Write(body[sizeof(long)..], deviceBytes);
-        SendAnswer(2 * sizeof(long));
+        int length = Unsafe.SizeOf<RankTally>();
+        _tally.PeakBytes = peakBytes;
+        _tally.DeviceBytes = deviceBytes;
+        MemoryMarshal.Write(Answer(MessageKind.Bye, length, _weightsDamaged ? HeadFlags.WeightsDamaged : HeadFlags.None), in _tally);
+        SendAnswer(length);
     }
 
     /// <summary>Waits for the word with which rank 0 ends this rank.</summary>
@@ -202,8 +211,10 @@ internal sealed class Worker : IDisposable
 
     private Instruction NextInstruction()
     {
-        if (!_world.Await(_hasSpoken, _longestSilence))
+        long start = Stopwatch.GetTimestamp();
+        if (!_world.Await(_hasSpoken, _rests ? Timeout.InfiniteTimeSpan : _longestSilence))
             throw new DetoxException(Mpi.ExitCode.Unexpected, $"rank {_world.Rank} has heard nothing from rank 0 for {_longestSilence.TotalMinutes:F0} minutes.");
+        Lap(ref _tally.WaitSeconds, ref start);
         Instruction instruction = _instruction[0];
         if (instruction.Head.Kind != MessageKind.Leave) _listening = Listen();
         return instruction;
@@ -229,14 +240,18 @@ internal sealed class Worker : IDisposable
 
         if (instruction.Head.Kind != MessageKind.Proceed)
         {
-            Answer(instruction);
+            if (instruction.Head.Kind == MessageKind.Rest) _rests = true;
+            else Answer(instruction);
             return MessageKind.None;
         }
 
         // A call not to hold back that came when this rank had voted is of no use any more.
         if (instruction.Head.Step <= _voted) return MessageKind.None;
         _step = instruction.Head.Step;
+        long start = Stopwatch.GetTimestamp();
         _weightsDamaged = !_taker.Take(instruction, _hasSpoken);
+        Lap(ref _tally.WeightsSeconds, ref start);
+        _tally.TakenBytes += Weights.Bytes.Length;
         _weightsArrived = Stopwatch.GetTimestamp();
         bool holds = HoldsBack && (instruction.Head.Flags & HeadFlags.Spare) != 0 && _world.IsCrowded;
         _hold = holds ? TimeSpan.FromSeconds(instruction.HoldSeconds) : TimeSpan.Zero;
@@ -281,7 +296,10 @@ internal sealed class Worker : IDisposable
     }
 
     private void SendAnswer(int length)
-        => _sendingAnswer = _world.ImmediateSend<byte>(_answer.AsMemory(0, Head.Bytes + length), 0, Tag.ToServer);
+    {
+        _sendingAnswer = _world.ImmediateSend<byte>(_answer.AsMemory(0, Head.Bytes + length), 0, Tag.ToServer);
+        _tally.SentBytes += Head.Bytes + length;
+    }
 
     private void SendVector()
     {
@@ -290,6 +308,7 @@ internal sealed class Worker : IDisposable
         Head head = new() { Step = _step, Kind = MessageKind.Vector, Length = (int)_payload.View.Length * sizeof(float) };
         MemoryMarshal.Write(MemoryMarshal.AsBytes(_payload.Message.Span), in head);
         _sendingVector = _world.ImmediateSend<float>(_payload.Message, 0, Tag.ToServer);
+        _tally.SentBytes += _payload.Message.Length * sizeof(float);
     }
 
     /// <summary>The part once more, for a void group.</summary>
@@ -303,15 +322,19 @@ internal sealed class Worker : IDisposable
         Tell(CastBallot(), HeadFlags.Again);
     }
 
-    private void Tell(Ballot ballot, HeadFlags flags) => _outbox.Send(new Head
+    private void Tell(Ballot ballot, HeadFlags flags)
     {
-        Step = _step,
-        Kind = MessageKind.Ballot,
-        Ballot = ballot,
-        ComputeSeconds = _computeSeconds,
-        AttackSeconds = _attackSeconds,
-        Flags = flags,
-    });
+        _outbox.Send(new Head
+        {
+            Step = _step,
+            Kind = MessageKind.Ballot,
+            Ballot = ballot,
+            ComputeSeconds = _computeSeconds,
+            AttackSeconds = _attackSeconds,
+            Flags = flags,
+        });
+        _tally.SentBytes += Head.Bytes;
+    }
 
     private void Compute(int attempt)
     {
@@ -322,6 +345,14 @@ internal sealed class Worker : IDisposable
             _attack.Replace(message.Span[Head.Floats..], _attacker.Value);
             return 0;
         });
+    }
+
+    /// <summary>Adds the time since a moment, and makes that moment now.</summary>
+    private static void Lap(ref double seconds, ref long since)
+    {
+        long now = Stopwatch.GetTimestamp();
+        seconds += Stopwatch.GetElapsedTime(since, now).TotalSeconds;
+        since = now;
     }
 
     private float SinceWeights() => (float)Stopwatch.GetElapsedTime(_weightsArrived).TotalSeconds;

@@ -16,10 +16,16 @@ internal static class ResumedRun
 
     public static RunFiles GoOn(string folder, TrainOptions options, ExitCode expected = ExitCode.Done)
     {
+        Assert.That(End(folder, options), Is.EqualTo(expected));
+        return new RunFiles(folder);
+    }
+
+    /// <summary>Goes on; the exit code.</summary>
+    public static ExitCode End(string folder, TrainOptions options)
+    {
         ResumePoint point = ResumePoint.Find(folder, _ => { });
         TrainOptions resolved = (options with { Out = Path.GetDirectoryName(folder)!, Name = Path.GetFileName(folder) }).Resolve(launchedRanks: null, cores: 2);
         Assert.That(resolved.Validate(), Is.Empty);
-        Assert.That(TrainCommand.ExecuteInProcess(resolved, new RunContext(Resume: point)), Is.EqualTo(expected));
-        return new RunFiles(folder);
+        return TrainCommand.ExecuteInProcess(resolved, new RunContext(Resume: point));
     }
 }

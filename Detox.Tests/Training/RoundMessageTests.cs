@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Detox.Gpu.Digests;
 using Detox.Mpi.Training;
@@ -279,18 +280,35 @@ public sealed class RoundMessageTests
         {
             rank.Vote(ScriptedRound.RightBallot);
             rank.HasEnded();
-            Span<byte> body = stackalloc byte[2 * sizeof(long)];
-            MemoryMarshal.Write(body, 1L << 40);
-            MemoryMarshal.Write(body[sizeof(long)..], 3L << 33);
-            rank.Send(MessageKind.Bye, body);
+            RankTally tally = new() { PeakBytes = 1L << 40, DeviceBytes = 3L << 33, ComputeSeconds = 2 };
+            rank.Send(MessageKind.Bye, MemoryMarshal.AsBytes(new ReadOnlySpan<RankTally>(in tally)));
         },
         round =>
         {
             foreach (Conversation rank in round.Round.Ranks) rank.HasLeft = rank != round[2];
             round[2].IsAbsent = true;
-            Assert.That(round.Round.AwaitLeaving(TimeSpan.FromSeconds(ScriptedRound.LongWait)), Is.EqualTo((1L << 40, 3L << 33)));
+            IReadOnlyList<RankTally?> told = round.Round.AwaitLeaving(TimeSpan.FromSeconds(ScriptedRound.LongWait));
+            Assert.That(told.OfType<RankTally>(), Is.EqualTo(new[] { new RankTally { PeakBytes = 1L << 40, DeviceBytes = 3L << 33, ComputeSeconds = 2 } }));
+            Assert.That(round[2].Tally, Is.Not.Null);
             Assert.That((round[2].HasLeft, round[2].IsAbsent), Is.EqualTo((true, false)));
             AssertBlamed(round);
+        });
+
+    /// <summary>What a rank tells is its own word: numbers that cannot be are left out.</summary>
+    [Test]
+    public void ALastWordThatCannotBeIsNotBelieved() => Run(
+        rank =>
+        {
+            rank.Vote(ScriptedRound.RightBallot);
+            rank.HasEnded();
+            RankTally tally = new() { PeakBytes = 1, ComputeSeconds = double.NaN };
+            rank.Send(MessageKind.Bye, MemoryMarshal.AsBytes(new ReadOnlySpan<RankTally>(in tally)));
+        },
+        round =>
+        {
+            foreach (Conversation rank in round.Round.Ranks) rank.HasLeft = rank != round[2];
+            Assert.That(round.Round.AwaitLeaving(TimeSpan.FromSeconds(ScriptedRound.LongWait)), Has.All.Null);
+            Assert.That(round[2].HasLeft, Is.True);
         });
 
     [Test]
@@ -299,7 +317,7 @@ public sealed class RoundMessageTests
         {
             rank.Vote(ScriptedRound.RightBallot);
             rank.HasEnded();
-            rank.Send(MessageKind.Bye, new byte[2 * sizeof(long)]);
+            rank.Send(MessageKind.Bye, new byte[Unsafe.SizeOf<RankTally>()]);
         },
         round =>
         {
@@ -320,7 +338,7 @@ public sealed class RoundMessageTests
         round =>
         {
             foreach (Conversation rank in round.Round.Ranks) rank.HasLeft = rank != round[2];
-            Assert.That(round.Round.AwaitLeaving(TimeSpan.FromSeconds(ScriptedRound.LongWait)), Is.EqualTo((0L, 0L)));
+            Assert.That(round.Round.AwaitLeaving(TimeSpan.FromSeconds(ScriptedRound.LongWait)), Has.All.Null);
             Assert.That(round[2].HasLeft, Is.True);
             AssertBlamed(round);
         });

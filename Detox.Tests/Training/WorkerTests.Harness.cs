@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
@@ -54,6 +55,14 @@ public sealed partial class WorkerTests
             Head head = MemoryMarshal.Read<Head>(message);
             Assert.That((head.Kind, head.Step, head.Length), Is.EqualTo((kind, step, body.Length)));
             Assert.That(message.AsSpan(Head.Bytes, body.Length).SequenceEqual(body), Is.True, $"what the {kind} holds");
+        }
+
+        public RankTally HearLastWord()
+        {
+            byte[] message = new byte[Head.Bytes + Unsafe.SizeOf<RankTally>()];
+            Assert.That(world.Receive(message.AsSpan(), 1, Tag.ToServer), Is.EqualTo(message.Length));
+            Assert.That(MemoryMarshal.Read<Head>(message).Kind, Is.EqualTo(MessageKind.Bye));
+            return MemoryMarshal.Read<RankTally>(message.AsSpan(Head.Bytes));
         }
 
         /// <summary>Hears that rank 1 wants the weights, and sends them.</summary>
