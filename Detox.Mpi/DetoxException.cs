@@ -20,6 +20,9 @@ public enum ExitCode
 
     /// <summary>The run was stopped, and its checkpoint waits: start it again with --resume.</summary>
     StoppedWithCheckpoint = 85,
+
+    /// <summary>This node computes wrong: the run or the test goes elsewhere.</summary>
+    ReplaceNode = 86,
 }
 
 /// <summary>An error that a person can mend: its message is all that is shown, and its code is how the program ends.</summary>

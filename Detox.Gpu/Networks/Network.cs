@@ -4,10 +4,6 @@ using Detox.Gpu.Tables;
 
 namespace Detox.Gpu.Networks;
 
-/// <summary>A layer that has just run, forward or backward.</summary>
-/// <param name="Flops">Multiplications and additions that its definition as a plain sum has; 0 where it has no products.</param>
-public readonly record struct LayerPass(int Index, string Name, bool IsBackward, double Flops);
-
 /// <summary>A model on a device: its layers, its activations, and the flat vector of its parameters.</summary>
 /// <remarks>What it computes is the same bits on every device. All memory is taken when it is created.</remarks>
 public sealed class Network : IDisposable
@@ -87,6 +83,9 @@ public sealed class Network : IDisposable
     /// <summary>Is told of every layer that has run; null in training. To measure, it waits for the device itself.</summary>
     public Action<LayerPass>? Observer { get; set; }
 
+    /// <summary>Is told of every tensor as soon as a gradient has written it, and before anything reads it; null in training.</summary>
+    public Action<WrittenTensor>? Written { get; set; }
+
     /// <summary>The most samples of one call.</summary>
     public int Batch { get; }
 
@@ -155,17 +154,27 @@ public sealed class Network : IDisposable
         GradientPlan plan = _plan ?? throw new InvalidOperationException("This network was created to evaluate only.");
         View statistics = payload.Slice(ParameterCount, StatisticsCount);
         int samples = Forward(state, statistics, images, labels.Length, isTraining: true);
-        View gradient = payload.Slice(0, ParameterCount);
-        _device.Run(new SoftmaxCrossEntropy(Output(_nodes.Count - 1, samples), labels, Classes, Slot(plan.Steps[^1].Output, samples, Classes), payload.Slice(PayloadLength - 1, 1)));
+        View gradient = payload.Slice(0, ParameterCount), logitGradient = Slot(plan.Steps[^1].Output, samples, Classes), loss = payload.Slice(PayloadLength - 1, 1);
+        _device.Run(new SoftmaxCrossEntropy(Output(_nodes.Count - 1, samples), labels, Classes, logitGradient, loss));
+        Written?.Invoke(new WrittenTensor("softmax cross-entropy", "gradient of the logits", logitGradient));
+        Written?.Invoke(new WrittenTensor("softmax cross-entropy", "loss", loss));
         for (int i = _nodes.Count - 1; i >= 0; i--)
         {
             Layer layer = _nodes[i].Layer;
             GradientPlan.Step step = plan.Steps[i];
-            View outputGradient = Slot(step.Output, samples, layer.OutputLength);
+            View outputGradient = Slot(step.Output, samples, layer.OutputLength), parameterGradient = ParametersOf(i, gradient);
             View? inputGradient = step.Input < 0 ? null : Slot(step.Input, samples, layer.InputLength);
-            layer.Backward(At(i, samples, true, state, statistics), outputGradient, inputGradient, ParametersOf(i, gradient));
+            layer.Backward(At(i, samples, true, state, statistics), outputGradient, inputGradient, parameterGradient);
+            Tell(i, "backward", "gradient of the output", outputGradient);
+            Tell(i, "backward", "gradient of the parameters", parameterGradient);
+            if (inputGradient is { } written) Tell(i, "backward", "gradient of the input", written);
             foreach (GradientPlan.Sum sum in step.Sums)
-                _device.Run(new Addition(Slot(sum.Total, samples, sum.Length), Slot(sum.Added, samples, sum.Length), Slot(sum.Total, samples, sum.Length)));
+            {
+                View total = Slot(sum.Total, samples, sum.Length);
+                _device.Run(new Addition(total, Slot(sum.Added, samples, sum.Length), total));
+                Tell(i, "backward", "sum of gradients", total);
+            }
+
             Observer?.Invoke(new LayerPass(i, NameOf(layer), true, samples * layer.ForwardFlops * (inputGradient is null ? 1 : 2)));
         }
     }
@@ -275,11 +284,22 @@ public sealed class Network : IDisposable
         _device.Write(images, _values[0].All.Slice(0, images.Length));
         for (int i = 0; i < _nodes.Count; i++)
         {
-            _nodes[i].Layer.Forward(At(i, samples, isTraining, state, statistics));
+            Pass pass = At(i, samples, isTraining, state, statistics);
+            _nodes[i].Layer.Forward(pass);
+            if (isTraining) Tell(i, "forward", "batch statistics", pass.Statistics);
+            Tell(i, "forward", "output", pass.Output);
             Observer?.Invoke(new LayerPass(i, NameOf(_nodes[i].Layer), false, samples * _nodes[i].Layer.ForwardFlops));
         }
 
         return samples;
+    }
+
+    private void Tell(int node, string direction, string name, View values)
+    {
+        if (Written is not { } written || values.Length == 0) return;
+        Layer layer = _nodes[node].Layer;
+        string which = layer.Parameters.Count > 0 ? NameOf(layer) : $"{node}";
+        written(new WrittenTensor($"{layer.Kind} {which} {direction}", name, values));
     }
 
     /// <summary>"layer1.0.conv1" where it has parameters, else what it does: "max pool".</summary>

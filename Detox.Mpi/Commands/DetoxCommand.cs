@@ -23,9 +23,9 @@ internal static class DetoxCommand
                 throw new DetoxException(ExitCode.Usage, $"{string.Join("\n       ", parsed.Errors.Select(error => error.Message))} ({hint})");
             }
 
-            // Of ranks that were started together, only train has work for more than one.
-            bool isTrain = parsed.CommandResult.Command is RootCommand or { Name: TrainCommand.Verb } && parsed.Action is null or not System.CommandLine.Help.HelpAction;
-            if (!speaks && !isTrain) return (int)ExitCode.Done;
+            // Of ranks that were started together, only train and selftest have work for more than one.
+            bool isForAll = parsed.CommandResult.Command is RootCommand or { Name: TrainCommand.Verb or SelfTestCommand.Verb } && parsed.Action is null or not System.CommandLine.Help.HelpAction;
+            if (!speaks && !isForAll) return (int)ExitCode.Done;
             return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
         }
         catch (Exception thrown) when (DetoxException.Of(thrown) is not null)
@@ -51,6 +51,7 @@ internal static class DetoxCommand
         root.Add(DoctorCommand.Create(launcher));
         root.Add(PlanCommand.Create());
         root.Add(VerifyCommand.Create());
+        root.Add(SelfTestCommand.Create(launcher));
         return root;
     }
 }

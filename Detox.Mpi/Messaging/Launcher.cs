@@ -9,7 +9,8 @@ namespace Detox.Mpi.Messaging;
 /// <param name="Family">The family of libraries that this launcher can wire up; null without a launcher.</param>
 /// <param name="Rank">The rank that the launcher gave; 0 without one.</param>
 /// <param name="Size">The number of processes started; 0 where the launcher does not say.</param>
-public sealed record Launcher(LauncherKind Kind, MpiFamily? Family, int Rank, int Size)
+/// <param name="LocalRank">This process's number on its node; null where the launcher does not say.</param>
+public sealed record Launcher(LauncherKind Kind, MpiFamily? Family, int Rank, int Size, int? LocalRank = null)
 {
     private static readonly string[] _pmi = ["PMI_RANK", "PMI_FD", "PMI_PORT", "PMI2_RANK", "PMI_JOBID"];
     private static readonly string[] _pmix = ["PMIX_RANK", "PMIX_NAMESPACE"];
@@ -33,28 +34,30 @@ public sealed record Launcher(LauncherKind Kind, MpiFamily? Family, int Rank, in
     public static Launcher Detect(IDictionary variables)
     {
         bool Has(string name) => variables[name] is string { Length: > 0 };
-        int Number(int otherwise, params string[] names)
+        int? Said(params string[] names)
         {
             foreach (string name in names)
             {
                 if (int.TryParse(variables[name] as string, NumberStyles.None, CultureInfo.InvariantCulture, out int value)) return value;
             }
-            return otherwise;
+            return null;
         }
 
+        int Number(int otherwise, params string[] names) => Said(names) ?? otherwise;
+
         if (Has("OMPI_COMM_WORLD_SIZE"))
-            return new(LauncherKind.OpenMpi, MpiFamily.OpenMpi, Number(0, "OMPI_COMM_WORLD_RANK"), Number(0, "OMPI_COMM_WORLD_SIZE"));
+            return new(LauncherKind.OpenMpi, MpiFamily.OpenMpi, Number(0, "OMPI_COMM_WORLD_RANK"), Number(0, "OMPI_COMM_WORLD_SIZE"), Said("OMPI_COMM_WORLD_LOCAL_RANK"));
 
         // Before srun: Hydra starts its proxies with srun, and its own numbers are then the right ones.
         if (Has("MPI_LOCALNRANKS") || Has("MV2_COMM_WORLD_SIZE") || (Has("PMI_SIZE") && !Has("SLURM_STEP_ID")))
-            return new(LauncherKind.Hydra, MpiFamily.Mpich, Number(0, "PMI_RANK", "MV2_COMM_WORLD_RANK"), Number(0, "PMI_SIZE", "MV2_COMM_WORLD_SIZE"));
+            return new(LauncherKind.Hydra, MpiFamily.Mpich, Number(0, "PMI_RANK", "MV2_COMM_WORLD_RANK"), Number(0, "PMI_SIZE", "MV2_COMM_WORLD_SIZE"), Said("MPI_LOCALRANKID", "MV2_COMM_WORLD_LOCAL_RANK"));
 
         // One task is not a cluster: `srun dotnet ...` in a job of one node runs all its ranks in one process.
         int tasks = Number(1, "SLURM_STEP_NUM_TASKS", "SLURM_NTASKS");
         if (Has("SLURM_STEP_ID") && tasks > 1)
         {
             MpiFamily? family = _pmix.Any(Has) ? MpiFamily.OpenMpi : _pmi.Any(Has) ? MpiFamily.Mpich : null;
-            return new(LauncherKind.Slurm, family, Number(0, "SLURM_PROCID", "PMIX_RANK", "PMI_RANK"), tasks);
+            return new(LauncherKind.Slurm, family, Number(0, "SLURM_PROCID", "PMIX_RANK", "PMI_RANK"), tasks, Said("SLURM_LOCALID"));
         }
 
         if (!Has("SLURM_STEP_ID") && _pmix.All(Has))

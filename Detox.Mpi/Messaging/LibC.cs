@@ -43,6 +43,12 @@ internal static unsafe partial class LibC
         fixed (ulong* set = cores) _ = ScheduledOn(0, (nuint)(cores.Length * sizeof(ulong)), set);
     }
 
+    /// <summary>Lets this thread, and those that it starts, run on these cores, a bit each, as far as they are this job's. False where none is.</summary>
+    public static bool SetAffinity(ReadOnlySpan<ulong> cores)
+    {
+        fixed (ulong* set = cores) return ScheduleOn(0, (nuint)(cores.Length * sizeof(ulong)), set) == 0;
+    }
+
     /// <summary>Sets a variable that only the C libraries of this process see, unless the person has set it.</summary>
     public static void SetDefault(string name, string value) => _ = SetEnvironment(name, value, 0);
 
@@ -190,6 +196,9 @@ internal static unsafe partial class LibC
 
     [LibraryImport("libc", EntryPoint = "sched_getaffinity")]
     private static partial int ScheduledOn(int process, nuint length, ulong* set);
+
+    [LibraryImport("libc", EntryPoint = "sched_setaffinity")]
+    private static partial int ScheduleOn(int process, nuint length, ulong* set);
 
     [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int SetEnvironment(string name, string value, int overwrite);

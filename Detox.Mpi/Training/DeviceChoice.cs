@@ -46,6 +46,9 @@ internal static class DeviceChoice
         }
     }
 
+    /// <summary>Every GPU of this machine: cuda:0, cuda:1, opencl:0.</summary>
+    public static IEnumerable<string> Gpus() => _kinds.SelectMany(named => IlgpuDevice.Gpus(named.Kind).Select(number => $"{named.Name}:{number}"));
+
     /// <summary>Whether there is a GPU for CUDA. Without the driver's library, which is soon known, ILGPU is not even loaded.</summary>
     public static bool HasCuda()
     {

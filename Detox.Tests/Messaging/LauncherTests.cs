@@ -14,20 +14,20 @@ public sealed class LauncherTests
 
         Launcher none = new(LauncherKind.None, null, 0, 1);
         yield return Case("nothing", none);
-        yield return Case("Open MPI", new(LauncherKind.OpenMpi, MpiFamily.OpenMpi, 4, 45),
+        yield return Case("Open MPI", new(LauncherKind.OpenMpi, MpiFamily.OpenMpi, 4, 45, 1),
             "OMPI_COMM_WORLD_SIZE=45", "OMPI_COMM_WORLD_RANK=4", "OMPI_COMM_WORLD_LOCAL_RANK=1", "OMPI_COMM_WORLD_LOCAL_SIZE=23", "PMIX_RANK=4", "SLURM_STEP_ID=0");
-        yield return Case("Hydra", new(LauncherKind.Hydra, MpiFamily.Mpich, 7, 9),
+        yield return Case("Hydra", new(LauncherKind.Hydra, MpiFamily.Mpich, 7, 9, 2),
             "PMI_SIZE=9", "PMI_RANK=7", "MPI_LOCALNRANKS=3", "MPI_LOCALRANKID=2", "PMI_FD=6");
-        yield return Case("Hydra that srun started", new(LauncherKind.Hydra, MpiFamily.Mpich, 7, 9),
+        yield return Case("Hydra that srun started", new(LauncherKind.Hydra, MpiFamily.Mpich, 7, 9, 2),
             "PMI_SIZE=9", "PMI_RANK=7", "MPI_LOCALNRANKS=3", "MPI_LOCALRANKID=2", "SLURM_STEP_ID=1", "SLURM_STEP_NUM_TASKS=3", "SLURM_PROCID=1");
         yield return Case("another PMI", new(LauncherKind.Hydra, MpiFamily.Mpich, 1, 2), "PMI_SIZE=2", "PMI_RANK=1");
-        yield return Case("MVAPICH's mpirun_rsh", new(LauncherKind.Hydra, MpiFamily.Mpich, 1, 2),
+        yield return Case("MVAPICH's mpirun_rsh", new(LauncherKind.Hydra, MpiFamily.Mpich, 1, 2, 1),
             "MV2_COMM_WORLD_SIZE=2", "MV2_COMM_WORLD_RANK=1", "MV2_COMM_WORLD_LOCAL_RANK=1", "MV2_COMM_WORLD_LOCAL_SIZE=2");
-        yield return Case("srun --mpi=pmix", new(LauncherKind.Slurm, MpiFamily.OpenMpi, 5, 45),
+        yield return Case("srun --mpi=pmix", new(LauncherKind.Slurm, MpiFamily.OpenMpi, 5, 45, 5),
             "SLURM_STEP_ID=0", "SLURM_STEP_NUM_TASKS=45", "SLURM_PROCID=5", "SLURM_LOCALID=5", "SLURM_STEP_TASKS_PER_NODE=23(x1),22", "PMIX_RANK=5", "PMIX_NAMESPACE=s");
-        yield return Case("srun --mpi=pmi2", new(LauncherKind.Slurm, MpiFamily.Mpich, 5, 45),
+        yield return Case("srun --mpi=pmi2", new(LauncherKind.Slurm, MpiFamily.Mpich, 5, 45, 5),
             "SLURM_STEP_ID=0", "SLURM_NTASKS=45", "SLURM_PROCID=5", "SLURM_LOCALID=5", "SLURM_TASKS_PER_NODE=45", "PMI_FD=12", "PMI_RANK=5", "PMI_SIZE=45");
-        yield return Case("srun --mpi=none", new(LauncherKind.Slurm, null, 5, 45),
+        yield return Case("srun --mpi=none", new(LauncherKind.Slurm, null, 5, 45, 5),
             "SLURM_STEP_ID=0", "SLURM_NTASKS=45", "SLURM_PROCID=5", "SLURM_LOCALID=5", "SLURM_TASKS_PER_NODE=45");
         yield return Case("one task of srun", none, "SLURM_STEP_ID=0", "SLURM_STEP_NUM_TASKS=1", "SLURM_NTASKS=45", "SLURM_PROCID=0");
         yield return Case("a batch script before srun", none, "SLURM_JOB_ID=77", "SLURM_NTASKS=45", "SLURM_PROCID=0");

@@ -13,10 +13,7 @@ public sealed class ReadmeTests
     [Test]
     public void ListsAreThoseOfTheTables([ValueSource(nameof(_lists))] (string Name, Table Table) list)
     {
-        string? folder = AppContext.BaseDirectory;
-        while (folder is not null && !File.Exists(Path.Combine(folder, "Detox.sln"))) folder = Path.GetDirectoryName(folder);
-        Assert.That(folder, Is.Not.Null, "the tests run inside the repository");
         string lines = string.Join('\n', list.Table.Lines().Split('\n').Select(line => line.TrimStart()));
-        Assert.That(File.ReadAllText(Path.Combine(folder!, "README.md")), Does.Contain($"<!-- {list.Name} -->\n```{lines}\n```\n"));
+        Assert.That(File.ReadAllText(Path.Combine(Repository.Path, "README.md")), Does.Contain($"<!-- {list.Name} -->\n```{lines}\n```\n"));
     }
 }

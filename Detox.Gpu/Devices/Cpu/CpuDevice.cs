@@ -47,26 +47,24 @@ public sealed unsafe class CpuDevice : Device
         : Vector256.IsHardwareAccelerated ? 8
         : Vector128.IsHardwareAccelerated ? 4 : 1;
 
-    private int _fusingLanes = Vector512.IsHardwareAccelerated ? 16
-        : Vector256.IsHardwareAccelerated && Fma.IsSupported ? 8
-        : AdvSimd.Arm64.IsSupported ? 4 : 1;
+    private int _fusingLanes = FusingLanes[0];
 
     /// <param name="threads">Threads that share an op; each output is computed by one of them.</param>
-    public CpuDevice(int threads)
-    {
-        _team = new ThreadTeam(threads);
-        string simd = _lanes == 1 ? "scalar" : $"{32 * _lanes}-bit SIMD";
-        Name = $"cpu ({simd}, {threads} {(threads == 1 ? "thread" : "threads")})";
-    }
+    public CpuDevice(int threads) => _team = new ThreadTeam(threads);
 
-    public override string Name { get; }
+    /// <summary>Every number of floats in a vector that this processor multiplies and adds at once, the largest first.</summary>
+    public static IReadOnlyList<int> FusingLanes { get; } = Vector512.IsHardwareAccelerated ? [16, 8, 4]
+        : Vector256.IsHardwareAccelerated && Fma.IsSupported ? [8, 4]
+        : AdvSimd.Arm64.IsSupported ? [4] : [1];
+
+    public override string Name => $"cpu ({(_lanes == 1 ? "scalar" : $"{32 * _lanes}-bit SIMD")}, {Threads} {(Threads == 1 ? "thread" : "threads")})";
 
     public int Threads => _team.Size;
 
     public override bool SharesHostMemory => true;
 
-    /// <summary>Floats in a vector: 16, 8, 4 or 1. Every choice gives the same bits.</summary>
-    internal int Lanes
+    /// <summary>Floats in a vector: 16, 8, 4 or 1; the processor's own at first. Every choice gives the same bits.</summary>
+    public int Lanes
     {
         set => _lanes = _fusingLanes = value;
     }

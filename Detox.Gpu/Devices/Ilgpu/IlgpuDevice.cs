@@ -1,5 +1,7 @@
 using ILGPU;
 using ILGPU.Runtime;
+using ILGPU.Runtime.Cuda;
+using ILGPU.Runtime.OpenCL;
 
 namespace Detox.Gpu.Devices.Ilgpu;
 
@@ -113,6 +115,21 @@ public sealed class IlgpuDevice : Device
     {
         using Context context = IlgpuDevices.CreateContext(kind);
         return IlgpuDevices.Of(context, kind).Length;
+    }
+
+    /// <summary>The numbers of the GPUs of a kind; none without a driver. OpenCL on the host's own processor is none.</summary>
+    public static IReadOnlyList<int> Gpus(IlgpuKind kind)
+    {
+        try
+        {
+            using Context context = IlgpuDevices.CreateContext(kind);
+            ILGPU.Runtime.Device[] devices = IlgpuDevices.Of(context, kind);
+            return [.. Enumerable.Range(0, devices.Length).Where(i => devices[i] is CudaDevice or CLDevice { DeviceType: not CLDeviceType.CL_DEVICE_TYPE_CPU })];
+        }
+        catch (Exception error) when (IlgpuDevices.IsMissingDriver(error))
+        {
+            return [];
+        }
     }
 
     public override DeviceWork Work => new(_launches, _transfers.Waits, _transfers.BytesCopied);

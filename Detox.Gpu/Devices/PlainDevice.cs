@@ -1,10 +1,9 @@
-using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
 
-namespace Detox.Tests.Kernels;
+namespace Detox.Gpu.Devices;
 
 /// <summary>The device that the others are compared with: every op is its definition, plain loops.</summary>
-internal sealed class PlainDevice : Device
+public sealed class PlainDevice : Device
 {
     public override string Name => "plain";
 
