@@ -23,7 +23,7 @@ public sealed class ResumeTests
         yield return Case("running statistics", _options with { Ranks = 3, Model = "resnet18", Data = "objects", Batch = 2 });
         yield return Case("dissenters", _options with { Byzantine = 2, Attack = "bit-flip" });
         yield return Case("attackers with a plan", _options with { Ranks = 15, Byzantine = 2, Attack = "alie" });
-        yield return Case("void groups", _options with { Byzantine = 4, Attack = "garbage", OnVoid = OnVoid.Recompute });
+        yield return Case("void groups", _options with { Byzantine = 4, Attack = "nan", OnVoid = OnVoid.Recompute });
 
         static TestCaseData Case(string what, TrainOptions options) => new TestCaseData(options).SetArgDisplayNames(what);
     }
