@@ -53,6 +53,18 @@ need_numpy() {
   fi
 }
 
+# SLURM's daemons and commands, and what srun --mpi=pmix looks for: tests start a cluster of their own, and say so where they go without.
+need_slurm() {
+  command -v slurmctld slurmd sbatch munged > /dev/null && ldconfig -p | grep -q 'libpmix\.so ' && return
+  if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
+    echo "installing slurmctld, slurmd, slurm-client, munge, libpmix-dev ..." >&2
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq slurmctld slurmd slurm-client munge libpmix-dev > /dev/null
+
+    # Debian may have started it as a service.
+    service munge stop > /dev/null 2>&1 || true
+  fi
+}
+
 # Prints the launcher of a family: Debian names them apart, elsewhere mpiexec says which it is.
 find_mpiexec() {
   command -v "mpiexec.$1" && return

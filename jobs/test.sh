@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs all tests in Release: installs what the machine lacks (both MPI families, iproute2, numpy), builds, tests.
+# Runs all tests in Release: installs what the machine lacks (both MPI families, SLURM, iproute2, numpy), builds, tests.
 # Real images are used where DETOX_TEST_MNIST and DETOX_TEST_CIFAR10 name their folders.
 # The last line gives the counts.
 set -euo pipefail
@@ -8,6 +8,7 @@ source jobs/environment.sh
 need_dotnet
 need_mpi openmpi
 need_mpi mpich
+need_slurm
 need_opencl
 need_hosts
 need_numpy

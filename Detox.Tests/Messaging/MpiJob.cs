@@ -11,10 +11,10 @@ internal sealed partial class MpiJob : IDisposable
     public const int Continue = 18;
     public const int Stop = 19;
 
-    /// <summary>A variable that all processes of a job inherit, whoever has started them and whatever became of that one.</summary>
+    /// <summary>A variable that all processes of a job inherit.</summary>
     private const string Mark = "DETOX_TEST_JOB";
 
-    private readonly string _mark = $"{Mark}={Guid.NewGuid():N}";
+    private readonly MarkedProcesses _processes;
     private readonly string _command;
     private readonly Process _process;
     private readonly Stopwatch _clock = Stopwatch.StartNew();
@@ -38,7 +38,8 @@ internal sealed partial class MpiJob : IDisposable
         start.Environment.Remove("DETOX_MPI");
         start.Environment.Remove("DETOX_NODES");
         foreach ((string name, string value) in variables ?? new Dictionary<string, string>()) start.Environment[name] = value;
-        start.Environment[Mark] = _mark[(Mark.Length + 1)..];
+        string mark = start.Environment[Mark] = $"{Guid.NewGuid():N}";
+        _processes = new MarkedProcesses(Mark, mark);
 
         _command = string.Join(' ', start.ArgumentList.Skip(3));
         _process = Process.Start(start)!;
@@ -58,26 +59,14 @@ internal sealed partial class MpiJob : IDisposable
         TimeSpan left = TimeSpan.FromSeconds(limitSeconds) - _clock.Elapsed;
         bool ended = _process.WaitForExit(left < TimeSpan.Zero ? TimeSpan.Zero : left);
         TimeSpan time = _clock.Elapsed;
-        if (!ended) KillAll();
+        if (!ended) _processes.Kill();
         Task.WaitAll([_output, _errors], TimeSpan.FromSeconds(5));
         if (!ended) Assert.Fail($"not over after {limitSeconds} s: {_command}\n{Said}");
         return new MpiOutcome(_process.ExitCode, _output.IsCompleted ? _output.Result : "", _errors.IsCompleted ? _errors.Result : "", time);
     }
 
     /// <summary>Waits until no process of the job is left, which launchers do not; the test fails where one stays.</summary>
-    public void AssertNothingIsLeft()
-    {
-        const int seconds = 10;
-        Stopwatch clock = Stopwatch.StartNew();
-        int[] left = Processes();
-        while (left.Length > 0 && clock.Elapsed.TotalSeconds < seconds)
-        {
-            Thread.Sleep(20);
-            left = Processes();
-        }
-
-        Assert.That(left, Is.Empty, $"processes that are left {seconds} s after the end of {_command}");
-    }
+    public void AssertNothingIsLeft() => _processes.AssertNoneIsLeft(_command);
 
     /// <summary>Sends a signal to the process of the command itself, which setsid has become: it leads no group, and need not fork.</summary>
     public void SignalCommand(int signal) => Signal(_process.Id, signal);
@@ -86,41 +75,8 @@ internal sealed partial class MpiJob : IDisposable
 
     public void Dispose()
     {
-        KillAll();
+        _processes.Kill();
         _process.Dispose();
-    }
-
-    /// <summary>Kills all processes of the job, those too that come into being meanwhile.</summary>
-    private void KillAll()
-    {
-        for (int attempt = 0; attempt < 10; attempt++)
-        {
-            int[] family = Processes();
-            if (family.Length == 0) return;
-            foreach (int process in family) Signal(process, Kill);
-            Thread.Sleep(50);
-        }
-    }
-
-    private int[] Processes()
-    {
-        List<int> family = [];
-        foreach (string folder in Directory.EnumerateDirectories("/proc"))
-            if (int.TryParse(Path.GetFileName(folder), out int process) && process != Environment.ProcessId && IsOurs(folder)) family.Add(process);
-        return [.. family];
-    }
-
-    private bool IsOurs(string folder)
-    {
-        try
-        {
-            return File.ReadAllText(Path.Combine(folder, "environ")).Split('\0').Contains(_mark);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            // It has ended meanwhile, or is another user's.
-            return false;
-        }
     }
 
     [LibraryImport("libc", EntryPoint = "kill")]

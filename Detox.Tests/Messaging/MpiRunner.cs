@@ -12,12 +12,18 @@ internal static class MpiRunner
     /// <summary>Ignores the test where this machine lacks the launcher; in CI that is a failure.</summary>
     public static void Require(string launcher)
     {
-        string[] folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries);
-        if (folders.Any(folder => File.Exists(Path.Combine(folder, launcher)))) return;
-        string reason = $"{launcher} is not on PATH; apt install {(launcher == OpenMpi ? "openmpi-bin" : "mpich")}";
+        if (!IsOnPath(launcher)) Lack($"{launcher} is not on PATH; apt install {(launcher == OpenMpi ? "openmpi-bin" : "mpich")}");
+    }
+
+    /// <summary>Ignores the test for what this machine lacks; in CI that is a failure.</summary>
+    public static void Lack(string reason)
+    {
         if (Environment.GetEnvironmentVariable("CI") is { Length: > 0 }) Assert.Fail(reason);
         Assert.Ignore(reason);
     }
+
+    public static bool IsOnPath(string program)
+        => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries).Any(folder => File.Exists(Path.Combine(folder, program)));
 
     /// <summary>Runs `dotnet exec PROGRAM arguments` on some ranks. At the limit all its processes are killed and the test fails.</summary>
     public static MpiOutcome Run(string launcher, int ranks, string program, IEnumerable<string> arguments,

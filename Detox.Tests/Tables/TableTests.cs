@@ -104,10 +104,5 @@ internal sealed class TableTests
         return rule.Name;
     }
 
-    private static string[] Readme()
-    {
-        DirectoryInfo? folder = new(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Detox.sln"))) folder = folder.Parent;
-        return File.ReadAllLines(Path.Combine(folder?.FullName ?? throw new FileNotFoundException($"Expected Detox.sln above {AppContext.BaseDirectory}."), "README.md"));
-    }
+    private static string[] Readme() => File.ReadAllLines(Path.Combine(Repository.Path, "README.md"));
 }
