@@ -39,12 +39,18 @@ internal sealed class Checkpoint
     /// <summary>Name and digest, as run.json has them.</summary>
     public static string Describe(DataSplit data) => string.Create(CultureInfo.InvariantCulture, $"{data.Training.Name} {data.Digest():x16}");
 
+    /// <exception cref="DetoxException">The run that has this state was trained on other data.</exception>
+    public static void Expect(RunState state, DataSplit data)
+    {
+        if (Describe(data) != state.Data) throw new DetoxException(ExitCode.Usage, $"--data: the run was trained on '{state.Data}', and this is '{Describe(data)}'.");
+    }
+
     /// <summary>Brings the tensors to where the run has them.</summary>
     /// <param name="model">Receives parameters and running statistics.</param>
     /// <exception cref="DetoxException">They are those of another model, or of other data.</exception>
     public void Restore(TrainedState trained, Span<float> model, DataSplit data)
     {
-        if (Describe(data) != State.Data) throw new DetoxException(ExitCode.Usage, $"--data: the run was trained on '{State.Data}', and this is '{Describe(data)}'.");
+        Expect(State, data);
         try
         {
             trained.Read(_path);

@@ -31,46 +31,20 @@ internal sealed class RunVerifier(string folder)
 
     private void CheckSteps()
     {
-        string config = Path.Combine(folder, RunFolder.Config), steps = Path.Combine(folder, RunFolder.Steps);
-        foreach (string file in (string[])[config, steps])
-        {
-            if (File.Exists(file)) continue;
-            _problems.Add($"{file} is missing");
-            return;
-        }
-
-        StepChain chain = StepChain.Begin(File.ReadAllBytes(config));
-        StepRecord record = new();
         using FaultsSoFar faults = new(Path.Combine(folder, RunFolder.Blames));
-        ReadOnlySpan<byte> rest = File.ReadAllBytes(steps);
-        for (int line = 1; rest.Length > 0; line++)
+        try
         {
-            int end = rest.IndexOf((byte)'\n');
-            if (end < 0 || !chain.Accept(rest[..end]))
+            foreach ((StepRecord record, string blame) in StepLog.Read(folder))
             {
-                _problems.Add($"{steps}, line {line}: the line{(line == 1 ? $" or {config}" : "")} is not as it was written");
-                return;
-            }
-
-            try
-            {
-                string blame = StepLine.Read(rest[..end].ToArray(), record);
-                if (record.Step != line - 1) _problems.Add($"{steps}, line {line}: expected step {line - 1}, found step {record.Step}");
                 if (!faults.Reach(blame))
-                {
-                    _problems.Add($"{faults.Path} is not as it was written: it does not hold what step {record.Step} says that it held");
-                    return;
-                }
+                    throw new InvalidDataException($"{faults.Path} is not as it was written: it does not hold what step {record.Step} says that it held");
+                _weights[record.Step] = record.Weights;
+                Steps++;
             }
-            catch (FormatException error)
-            {
-                _problems.Add($"{steps}, line {line}: expected {error.Message}");
-                return;
-            }
-
-            _weights[record.Step] = record.Weights;
-            Steps = line;
-            rest = rest[(end + 1)..];
+        }
+        catch (InvalidDataException error)
+        {
+            _problems.Add(error.Message);
         }
     }
 

@@ -51,6 +51,7 @@ internal static class DetoxCommand
         root.Add(DoctorCommand.Create(launcher));
         root.Add(PlanCommand.Create());
         root.Add(VerifyCommand.Create());
+        root.Add(ReplayCommand.Create());
         root.Add(SelfTestCommand.Create(launcher));
         return root;
     }

@@ -175,7 +175,7 @@ internal sealed class RunReport : IDisposable
     public void Dispose() => _folder.Dispose();
 
     /// <summary>Version and build.</summary>
-    private static string Program { get; } = $"{typeof(RunReport).Assembly.GetName().Version!.ToString(3)} ({typeof(RunReport).Module.ModuleVersionId})";
+    internal static string Program { get; } = $"{typeof(RunReport).Assembly.GetName().Version!.ToString(3)} ({typeof(RunReport).Module.ModuleVersionId})";
 
     /// <summary>Of the whole run, whatever stopped it in between.</summary>
     private double Seconds => _secondsBefore + _clock.Elapsed.TotalSeconds;
