@@ -100,6 +100,7 @@ internal sealed class CheckpointWriter : IDisposable
 
     private void Work()
     {
+        lock (_gate) _copy.Touch();
         while (true)
         {
             RunState state;

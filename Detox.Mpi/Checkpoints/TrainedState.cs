@@ -21,6 +21,13 @@ internal sealed class TrainedState
         _model = new float[layout.StateLength];
     }
 
+    /// <summary>Writes to all of the memory once: the system finds its pages then, and not when a step waits for the first copy.</summary>
+    public void Touch()
+    {
+        Array.Clear(_model);
+        foreach ((_, _, float[] copy) in _kept) Array.Clear(copy);
+    }
+
     /// <summary>Copies the run's state here.</summary>
     /// <param name="model">Parameters, then running statistics.</param>
     public void Take(ReadOnlySpan<float> model)

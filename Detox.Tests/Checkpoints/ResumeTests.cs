@@ -1,6 +1,7 @@
 using Detox.Mpi;
 using Detox.Mpi.Checkpoints;
 using Detox.Mpi.Training;
+using Detox.Tests.Data;
 using Detox.Tests.Programs;
 using Detox.Tests.Training;
 using NUnit.Framework;
@@ -20,7 +21,6 @@ public sealed class ResumeTests
         yield return Case("warm-up and stairs", _options with { WarmUp = 3, Schedule = "step(every=2,factor=0.5)" });
         yield return Case("a rule that keeps its centre", _options with { Across = "centered-clipping(tau=0.1)" });
         yield return Case("a rule and buckets that are drawn", _options with { Pre = "bucketing(s=2)", Across = "geometric-median" });
-        yield return Case("running statistics", _options with { Ranks = 3, Model = "resnet18", Data = "objects", Batch = 2 });
         yield return Case("dissenters", _options with { Byzantine = 2, Attack = "bit-flip" });
         yield return Case("attackers with a plan", _options with { Ranks = 15, Byzantine = 2, Attack = "alie" });
         yield return Case("void groups", _options with { Byzantine = 4, Attack = "nan", OnVoid = OnVoid.Recompute });
@@ -33,6 +33,17 @@ public sealed class ResumeTests
     {
         RunFiles whole = TrainInProcess.Run(options);
         foreach (int first in (int[])[options.WarmUp + 1, Steps - 2]) Histories.AssertEqual(whole, ResumedRun.InTwo(options, first));
+    }
+
+    [Test]
+    public void RunningStatisticsGoOnToo()
+    {
+        const int side = 8;
+        using TempFolder data = new();
+        data.WriteIdx("train", 60, side);
+        data.WriteIdx("t10k", 20, side);
+        TrainOptions options = _options with { Ranks = 3, Model = "resnet18", Data = data.Path, Batch = 2 };
+        Histories.AssertEqual(TrainInProcess.Run(options), ResumedRun.InTwo(options, first: 5));
     }
 
     /// <summary>Where a run is stopped behind a checkpoint its logs are longer than that knows.</summary>
