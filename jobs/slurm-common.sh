@@ -1,21 +1,26 @@
-# What the SLURM scripts share: source it from the repository's root.
+# What the SLURM scripts for training share: source it from the repository's root.
 source jobs/environment.sh
 
-# train_until_done MPI [options of train]: trains on the job's tasks, and goes on where an earlier start of the same job has stopped.
-# Before walltime SLURM signals the batch shell (#SBATCH --signal=B:...), and the shell srun, which forwards USR1 to every rank; a job that is
-# preempted or requeued has TERM sent to every rank by SLURM itself. Either way the step ends, a checkpoint is written, and the job goes back
-# to the queue. It ends for good with the end of training, and with a failure that another start does not mend.
+# train_until_done MPI [options of train]: trains on the job's tasks, from where an earlier start of the same job has stopped, in the folder
+# runs/slurm-JOB, or below DETOX_OUT. Ends for good with the end of training, and with a failure that another start does not mend.
+#
+# Ahead of walltime SLURM signals the batch shell alone (#SBATCH --signal=B:...). srun forwards USR1 to every rank, with either MPI: no launcher
+# of theirs is in between. The TERM of preemption, of scontrol requeue and of scancel goes to every rank by SLURM itself. Either way the step
+# ends, and the run is saved. After scancel and preemption this shell is gone as well, and SLURM alone decides whether the job starts again.
 train_until_done() {
-  local run="runs/slurm-$SLURM_JOB_ID" step code signalled=1
-  rm -f "$run/resume-me"
-  srun --mpi="$1" --kill-on-bad-exit=1 dotnet publish/Detox.Mpi.dll train --resume auto --out runs --name "slurm-$SLURM_JOB_ID" "${@:2}" &
+  local out=${DETOX_OUT:-runs} name=slurm-$SLURM_JOB_ID code=0 signalled=1 step
+  rm -f "$out/$name/resume-me"
+  srun --mpi="$1" --kill-on-bad-exit=1 dotnet publish/Detox.Mpi.dll train --resume auto --out "$out" --name "$name" "${@:2}" &
   step=$!
-  trap 'signalled=1; kill -USR1 $step' USR1
+  trap 'signalled=1; kill -USR1 $step || true' USR1
 
   # A signal ends bash's wait as well.
   while [ $signalled = 1 ]; do signalled=0 code=0; wait $step || code=$?; done
 
-  # The exit code may not tell: the first rank that ends with 85 makes srun kill those that have not quite ended.
-  if [ -e "$run/resume-me" ]; then exec scontrol requeue "$SLURM_JOB_ID"; fi
+  # The exit code need not tell: the first rank that ends with 85 makes srun kill those that have not quite ended.
+  if [ -e "$out/$name/resume-me" ]; then exec scontrol requeue "$SLURM_JOB_ID"; fi
+
+  # srun of SLURM 22.05 ends with 0 where a node could not launch its tasks.
+  [ $code != 0 ] || [ -e "$out/$name/result.json" ] || fail "srun ended with 0, but there is no $out/$name/result.json: see above what it says."
   exit $code
 }

@@ -6,7 +6,8 @@
 #SBATCH --open-mode=append
 #SBATCH --signal=B:USR1@120
 #SBATCH --requeue
-# Trains on the ranks of a SLURM job over the MPICH family (MPICH, Intel MPI, MVAPICH, Cray):
+# Trains on the ranks of a SLURM job over the MPICH family (MPICH, Intel MPI, MVAPICH, Cray); ahead of walltime it saves the run, goes back
+# to the queue, and goes on from there:
 #   sbatch jobs/slurm-mpich.sh [options of train]
 # Build first, where there is a network:
 #   dotnet publish Detox.Mpi -c Release -r linux-x64 -o publish

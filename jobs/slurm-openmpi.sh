@@ -6,7 +6,8 @@
 #SBATCH --open-mode=append
 #SBATCH --signal=B:USR1@120
 #SBATCH --requeue
-# Trains on the ranks of a SLURM job over Open MPI: sbatch jobs/slurm-openmpi.sh [options of train]
+# Trains on the ranks of a SLURM job over Open MPI; ahead of walltime it saves the run, goes back to the queue, and goes on from there:
+#   sbatch jobs/slurm-openmpi.sh [options of train]
 # SLURM must have been built with PMIx (srun --mpi=list shows pmix). Build first, where there is a network:
 #   dotnet publish Detox.Mpi -c Release -r linux-x64 -o publish
 set -euo pipefail

@@ -109,6 +109,7 @@ internal sealed class SlurmCluster : IDisposable
         int[] ports = FreePorts(2);
 
         // A job that was put back starts again when its credential has run out. This SLURM looks every second for jobs to start.
+        // In TmpFS PMIx makes folders whose names hold the job's number: it starts no task where another cluster has left one.
         File.WriteAllText(Config, $"""
             ClusterName=detox
             SlurmctldHost={host}(127.0.0.1)
@@ -119,6 +120,7 @@ internal sealed class SlurmCluster : IDisposable
             AuthInfo=socket={_folder}/munge/socket,cred_expire=5
             StateSaveLocation={_folder}/state
             SlurmdSpoolDir={_folder}/spool
+            TmpFS={_folder}/tmp
             SlurmctldPidFile={_folder}/slurmctld.pid
             SlurmdPidFile={_folder}/slurmd.pid
             ProctrackType=proctrack/linuxproc
@@ -136,7 +138,7 @@ internal sealed class SlurmCluster : IDisposable
             set -e
             exec > {DaemonLog} 2>&1 < /dev/null
             chmod 755 {_folder}
-            mkdir {_folder}/state {_folder}/spool
+            mkdir {_folder}/state {_folder}/spool {_folder}/tmp
             install -d -o munge -g munge {munge}
             head -c 128 /dev/urandom | install -o munge -m 600 /dev/stdin {munge}/key
             setpriv --reuid munge --regid munge --clear-groups munged --foreground \

@@ -78,13 +78,13 @@ public sealed partial class SlurmTests
         Assert.That((end["JobState"], end["ExitCode"]), Is.EqualTo(("COMPLETED", "0:0")), _cluster.Log(job));
         long[] starts = Steps(StartLine(), job);
         Assert.That(end["Restarts"], Is.EqualTo($"{starts.Length}"), _cluster.Log(job));
-        Assert.That(starts, Is.Not.Empty.And.All.InRange(1, steps - 1));
+        Assert.That(starts, Is.Not.Empty.And.All.InRange(1, steps - 1), _cluster.Log(job));
         Histories.AssertEqual(DetoxProgram.Train(null, Ranks, Options(steps, pause: 0.001)), new RunFiles(_cluster.RunFolder(job)));
     }
 
-    /// <param name="pause">Seconds that a step takes at least, on any machine.</param>
+    /// <param name="pause">Seconds that every rank waits before its ballot: a step takes as long on any machine.</param>
     private static string Options(int steps, double pause = 0.1)
-        => string.Create(CultureInfo.InvariantCulture, $"--model softmax --batch 5 --evaluate-every 0 --byzantine 1 --attack slow(seconds={pause}) --placement fixed --steps {steps}");
+        => string.Create(CultureInfo.InvariantCulture, $"--across mean --model softmax --batch 5 --evaluate-every 0 --byzantine {Ranks} --attack slow(seconds={pause}) --placement fixed --steps {steps}");
 
     private long[] Steps(Regex line, int job) => [.. line.Matches(_cluster.Log(job)).Select(match => long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture))];
 
