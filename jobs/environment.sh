@@ -55,7 +55,7 @@ need_numpy() {
 
 # SLURM's daemons and commands, and what srun --mpi=pmix looks for: tests start a cluster of their own, and say so where they go without.
 need_slurm() {
-  command -v slurmctld slurmd sbatch munged > /dev/null && ldconfig -p | grep -q 'libpmix\.so ' && return
+  command -v slurmctld slurmd sbatch munged > /dev/null && ldconfig -p | grep 'libpmix\.so ' > /dev/null && return
   if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
     echo "installing slurmctld, slurmd, slurm-client, munge, libpmix-dev ..." >&2
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq slurmctld slurmd slurm-client munge libpmix-dev > /dev/null
