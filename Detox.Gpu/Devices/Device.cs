@@ -1,3 +1,5 @@
+using Detox.Gpu.Kernels;
+
 namespace Detox.Gpu.Devices;
 
 /// <summary>A device that computes: memory, and <see cref="Run"/>.</summary>

@@ -78,6 +78,9 @@ public sealed class BallotTree
     /// <summary>The digest of one leaf's floats as they lie in memory.</summary>
     public void HashLeaf(ReadOnlySpan<byte> floats, Span<byte> digest) => LeafDigests.Hash(Kind, floats, digest);
 
+    /// <summary>Takes over the leaves of a vector whose ballot is known: they become those of the first vector of the last ballots.</summary>
+    public void Take(ReadOnlySpan<byte> leaves) => leaves.CopyTo(_leaves);
+
     /// <summary>The ballot that these leaves lead to.</summary>
     public Ballot RootOf(ReadOnlySpan<byte> leaves)
     {

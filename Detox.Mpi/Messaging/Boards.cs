@@ -56,8 +56,10 @@ internal sealed class MpiBoards : Boards
         return new MpiBoards(own, boards);
     }
 
+    /// <summary>The own board stays until the process ends: MPI may still be sending from it to a rank that takes nothing.</summary>
     public override void Dispose()
     {
-        foreach (SealedMemory? board in _boards) board?.Dispose();
+        foreach (SealedMemory? board in _boards)
+            if (board != _own) board?.Dispose();
     }
 }

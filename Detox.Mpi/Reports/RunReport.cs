@@ -47,7 +47,7 @@ internal sealed class RunReport : IDisposable
         if (resume is not null) report._folder.Recall(summary);
         report._folder.Add(start);
         ConsoleLines console = report._console;
-        foreach (TrainOption option in TrainOption.All) console.Line($"{option.Name,-16}{option.Text(options)}");
+        foreach (TrainOption option in TrainOption.All) console.Line($"{option.Name,-18}{option.Text(options)}");
         console.Line();
         console.Line($"{network.Model}: {network.ParameterCount:N0} parameters; {data.Training.Name}: {data.Training.Count:N0} images to train on, {data.Test.Count:N0} to judge by");
         console.Line($"{options.Ranks} ranks over {world.Description}, {options.GroupCount} groups of {options.GroupSize}; q = {options.Byzantine} ranks win at most f = {options.MostCapturedGroups} groups; {device}");

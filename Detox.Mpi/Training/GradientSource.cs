@@ -1,5 +1,6 @@
 using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
+using Detox.Gpu.Digests;
 using Detox.Gpu.Networks;
 using Detox.Mpi.Attacks;
 
@@ -12,6 +13,9 @@ internal interface IGradientSource
     /// <param name="attempt">0, or 1 when a void group computes once more.</param>
     /// <param name="attack">Spoils the samples; null for an honest rank.</param>
     void Compute(long step, int group, int attempt, SampleAttack? attack, View weights, View payload);
+
+    /// <summary>The ballot of a payload as it was computed last, and its leaves in the tree.</summary>
+    Ballot Hash(View payload, BallotTree tree) => tree.Compute(payload);
 }
 
 /// <summary>A network of one's own, and the samples it is fed.</summary>
@@ -52,7 +56,7 @@ internal sealed class DeviceGradient(IGradientSource network, Device device, Net
     }
 }
 
-/// <summary>The gradients of an in-process run: the honest replicas of a part are the same bits, so one computes for all; and so are those of spoiled samples.</summary>
+/// <summary>The gradients of an in-process run: the honest replicas of a part are the same bits, so one computes and hashes for all; and so are those of spoiled samples.</summary>
 /// <remarks>As many parts are computed at a time as there are networks; each rank receives a copy of its own.</remarks>
 internal sealed class SharedGradients
 {
@@ -75,7 +79,7 @@ internal sealed class SharedGradients
     /// <summary>One rank's view of the shared gradients.</summary>
     public IGradientSource ForRank() => new Replica(this);
 
-    private void Compute(long step, int group, int attempt, SampleAttack? attack, View weights, View payload)
+    private Part Compute(long step, int group, int attempt, SampleAttack? attack, View weights, View payload)
     {
         Part part = (attack is null ? _parts : _spoiled)[group];
         lock (part)
@@ -85,9 +89,11 @@ internal sealed class SharedGradients
                 ComputeOnce(step, group, attempt, attack, weights, part.PayloadOn(_copier));
                 part.Step = step;
                 part.Attempt = attempt;
+                part.Ballot = null;
             }
 
             _copier.Copy(part.PayloadOn(_copier), payload);
+            return part;
         }
     }
 
@@ -115,13 +121,42 @@ internal sealed class SharedGradients
 
         public int Attempt { get; set; }
 
+        /// <summary>Null until a rank has hashed the payload.</summary>
+        public Ballot? Ballot { get; set; }
+
+        /// <summary>Those of the ballot.</summary>
+        public byte[] Leaves { get; set; } = [];
+
         /// <summary>Allocated when it is first asked for: most runs spoil no samples.</summary>
         public View PayloadOn(Device device) => (_payload ??= device.Allocate(payloadLength)).All;
     }
 
     private sealed class Replica(SharedGradients shared) : IGradientSource
     {
+        private (Part Part, long Step, int Attempt) _last;
+
         public void Compute(long step, int group, int attempt, SampleAttack? attack, View weights, View payload)
-            => shared.Compute(step, group, attempt, attack, weights, payload);
+            => _last = (shared.Compute(step, group, attempt, attack, weights, payload), step, attempt);
+
+        public Ballot Hash(View payload, BallotTree tree)
+        {
+            Part part = _last.Part;
+            lock (part)
+            {
+                // A rank that is late may find the next step's.
+                if (part.Step != _last.Step || part.Attempt != _last.Attempt) return tree.Compute(payload);
+                if (part.Ballot is { } known)
+                {
+                    tree.Take(part.Leaves);
+                    return known;
+                }
+
+                Ballot ballot = tree.Compute(payload);
+                if (part.Leaves.Length == 0) part.Leaves = new byte[tree.LeafBytes];
+                tree.LeavesOf(0).CopyTo(part.Leaves);
+                part.Ballot = ballot;
+                return ballot;
+            }
+        }
     }
 }

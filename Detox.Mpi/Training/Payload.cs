@@ -13,6 +13,7 @@ internal sealed class Payload : IDisposable
     private readonly HostMirror _host;
     private readonly Memory<float> _loss;
     private readonly BallotTree _tree;
+    private IGradientSource? _unchanged;
     private bool _isFetched;
 
     /// <param name="length">Floats that are voted on; the last is the loss.</param>
@@ -47,11 +48,12 @@ internal sealed class Payload : IDisposable
     public void Compute(IGradientSource gradients, long step, int group, int attempt, SampleAttack? attack, View weights)
     {
         gradients.Compute(step, group, attempt, attack, weights, View);
+        _unchanged = gradients;
         _isFetched = false;
         _device.BeginRead(View.Slice(View.Length - 1, 1), _loss.Span);
     }
 
-    public Ballot CastBallot() => _tree.Compute(View);
+    public Ballot CastBallot() => _unchanged?.Hash(View, _tree) ?? _tree.Compute(View);
 
     /// <summary>Brings it to the host, unless it is there.</summary>
     public void Fetch()
@@ -61,7 +63,11 @@ internal sealed class Payload : IDisposable
     }
 
     /// <summary>What the host has made of it goes to the device.</summary>
-    public void Send() => _host.Send();
+    public void Send()
+    {
+        _host.Send();
+        _unchanged = null;
+    }
 
     public void Dispose() => _message.Dispose();
 }

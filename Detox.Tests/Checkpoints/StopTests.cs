@@ -18,13 +18,15 @@ public sealed class StopTests
 
     private static IEnumerable<TestCaseData> Signals()
     {
-        foreach (int signal in (int[])[Term, Usr1, Int])
-        {
-            yield return new TestCaseData(null, 0, signal);
-            foreach (string launcher in (string[])[MpiRunner.OpenMpi, MpiRunner.Mpich]) yield return new TestCaseData(launcher, 4, signal);
-        }
-
+        foreach (int signal in (int[])[Term, Usr1, Int]) yield return new TestCaseData(null, 0, signal);
         yield return new TestCaseData(MpiRunner.OpenMpi, 0, Term);
+        yield return new TestCaseData(MpiRunner.OpenMpi, 4, Int);
+        yield return new TestCaseData(MpiRunner.OpenMpi, 4, Usr1);
+        yield return new TestCaseData(MpiRunner.Mpich, 4, Term);
+        if (!Campaign.IsFull) yield break;
+        yield return new TestCaseData(MpiRunner.OpenMpi, 4, Term);
+        yield return new TestCaseData(MpiRunner.Mpich, 4, Usr1);
+        yield return new TestCaseData(MpiRunner.Mpich, 4, Int);
     }
 
     [TestCaseSource(nameof(Signals))]

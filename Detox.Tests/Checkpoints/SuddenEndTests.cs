@@ -15,7 +15,7 @@ public sealed class SuddenEndTests
     private const int Ranks = 9;
     private const int Steps = 60;
     private const string Options = $"--model softmax --batch 5 --evaluate-every 0 --byzantine 1 --attack slow(seconds=0.01) --placement fixed --steps 60 --checkpoint-every 1";
-    private static readonly int _kills = int.Parse(Environment.GetEnvironmentVariable("DETOX_KILLS") ?? "6");
+    private static readonly int _kills = int.Parse(Environment.GetEnvironmentVariable("DETOX_KILLS") ?? "5");
     private static readonly ulong _seed = ulong.Parse(Environment.GetEnvironmentVariable("DETOX_SEED") ?? "1");
     private static readonly Lazy<RunFiles> _undisturbed = new(() => DetoxProgram.Train(null, Ranks, Options));
 

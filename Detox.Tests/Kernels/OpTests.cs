@@ -1,4 +1,5 @@
 using Detox.Gpu.Devices;
+using Detox.Gpu.Kernels;
 using NUnit.Framework;
 
 namespace Detox.Tests.Kernels;

@@ -1,4 +1,5 @@
 using Detox.Gpu.Devices.Ilgpu;
+using Detox.Gpu.Kernels;
 using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;

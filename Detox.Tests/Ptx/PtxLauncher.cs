@@ -1,4 +1,5 @@
 using Detox.Gpu.Devices.Ilgpu;
+using Detox.Gpu.Kernels;
 
 namespace Detox.Tests.Ptx;
 

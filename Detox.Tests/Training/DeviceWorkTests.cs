@@ -142,7 +142,7 @@ public sealed class DeviceWorkTests
     public void TrainingWaitsSoOftenAStep(string what, int groupSize, string across, string attack, int[] nodes, int mostOfAWorker, int mostOfRankZero)
     {
         string folder = Path.Combine(TestContext.CurrentContext.WorkDirectory, "runs", Guid.NewGuid().ToString("N"));
-        TrainOptions options = TrainInProcess.Small with { Ranks = Ranks, GroupSize = groupSize, Across = across, Attack = attack, Byzantine = attack == "none" ? 0 : 1, Steps = 6, Patience = 300, Out = folder, Name = "run" };
+        TrainOptions options = TrainInProcess.Small with { Ranks = Ranks, GroupSize = groupSize, Across = across, Attack = attack, Byzantine = attack == "none" ? 0 : 1, Steps = 6, Patience = 300, CheckpointEvery = default, Out = folder, Name = "run" };
         options = options.Resolve(launchedRanks: null, cores: 1);
         Assert.That(options.Validate(), Is.Empty);
         long[] waits = new long[Ranks];

@@ -41,7 +41,10 @@ public sealed class QuarantineTests
         Assert.That(run.Weights, Is.EqualTo(TrainInProcess.Run(_options with { Attack = "none", Byzantine = 0, Quarantine = default }).Weights));
         Assert.That(run.Blame.Select(row => row[1]), Is.All.EqualTo($"{Attacker}"));
         Assert.That(run.Blame, Has.Count.EqualTo(3));
-        Assert.That(run.Steps.Sum(step => step.GetProperty("voids").GetArrayLength() + step.GetProperty("missing").GetArrayLength()), Is.Zero);
+        Assert.That(run.Steps.Sum(step => step.GetProperty("voids").GetArrayLength()), Is.Zero);
+
+        // Where majorities suffice, others may be missing as well.
+        if (wait == Wait.All) Assert.That(run.Steps.Sum(step => step.GetProperty("missing").GetArrayLength()), Is.Zero);
         Assert.That(File.ReadAllText(Path.Combine(run.Folder, "quarantine.txt")), Is.EqualTo(Environment.MachineName + "\n"));
     }
 

@@ -65,9 +65,10 @@ public sealed partial class WeightsTests
     ranks => ranks[2].IsSpare = true);
 
     [Test]
-    public void NoRootIsTakenWhereNobodyCarries() => Publish([0, 0, 0], (publisher, ranks, record, heard) =>
+    public void TheRootIsToldAlsoWhereNobodyCarries() => Publish([0, 0, 0], (publisher, ranks, record, heard) =>
     {
-        for (int rank = 0; rank < 3; rank++) Assert.That(heard.Single(rank).Head.Ballot, Is.EqualTo(Ballot.Invalid));
+        Assert.That(publisher.Root.IsInvalid, Is.False);
+        for (int rank = 0; rank < 3; rank++) Assert.That(heard.Single(rank).Head.Ballot, Is.EqualTo(publisher.Root));
         Assert.That(heard.Weights(1), Is.Empty, "they are read where they were written");
     });
 

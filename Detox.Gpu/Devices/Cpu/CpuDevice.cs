@@ -1,42 +1,9 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 using Detox.Gpu.Kernels;
 
 namespace Detox.Gpu.Devices.Cpu;
-
-/// <summary>An op that is written once for every width of vectors.</summary>
-internal interface IVectorOp
-{
-    /// <summary>Whether it lives on fused multiply-adds. Without them in hardware vectors gain nothing: one float at a time is then the quickest.</summary>
-    static virtual bool Fuses => true;
-
-    void Run<TLanes, V>(CpuDevice device)
-        where TLanes : struct, ILanes<V>
-        where V : unmanaged;
-}
-
-/// <summary>Work that falls into single floats, each for itself.</summary>
-internal interface IElementwise
-{
-    /// <summary>See <see cref="IVectorOp.Fuses"/>.</summary>
-    static virtual bool Fuses => false;
-
-    /// <summary>One vector of it, which begins at an index.</summary>
-    void At<TLanes, V>(long index)
-        where TLanes : struct, ILanes<V>
-        where V : unmanaged;
-}
-
-/// <summary>Work that falls into pieces of several channels each, every channel for itself.</summary>
-internal interface IChannelwise
-{
-    /// <summary>The channels from first to before end of a piece: whole vectors.</summary>
-    void Run<TLanes, V>(int piece, int first, int end)
-        where TLanes : struct, ILanes<V>
-        where V : unmanaged;
-}
 
 /// <summary>The host's processor: SIMD of whatever width it has, one thread or several, always the same bits.</summary>
 public sealed unsafe class CpuDevice : Device
@@ -125,16 +92,6 @@ public sealed unsafe class CpuDevice : Device
         }
     }
 
-    /// <summary>Runs work on every float of so many, a vector at a time and the rest one by one.</summary>
-    internal void Elementwise<TWork>(long length, in TWork work)
-        where TWork : struct, IElementwise
-        => AtItsWidth(new Stretch<TWork>(length, work));
-
-    /// <summary>Runs work on every piece of so many: whole vectors of its channels, then the rest one by one.</summary>
-    internal void Channelwise<TWork>(int pieces, int channels, in TWork work)
-        where TWork : struct, IChannelwise
-        => AtItsWidth(new Channels<TWork>(pieces, channels, work));
-
     /// <summary>The threads share the pieces 0 to pieces - 1. Which of them takes which must not change any bit.</summary>
     /// <param name="work">A local of the caller: it must not live on the managed heap.</param>
     internal void Share<TWork>(int pieces, ref TWork work)
@@ -157,65 +114,4 @@ public sealed unsafe class CpuDevice : Device
 
     /// <summary>How many blocks cover a length.</summary>
     internal static int Blocks(long length, int block) => checked((int)((length + block - 1) / block));
-
-    private readonly struct Channels<TWork>(int pieces, int channels, TWork work) : IVectorOp
-        where TWork : struct, IChannelwise
-    {
-        public static bool Fuses => false;
-
-        public void Run<TLanes, V>(CpuDevice device)
-            where TLanes : struct, ILanes<V>
-            where V : unmanaged
-        {
-            Piece<TLanes, V> each = new() { Channels = channels, Work = work };
-            device.Share(pieces, ref each);
-        }
-
-        private struct Piece<TLanes, V> : IPieces
-            where TLanes : struct, ILanes<V>
-            where V : unmanaged
-        {
-            public int Channels;
-            public TWork Work;
-
-            public readonly void Run(int piece)
-            {
-                int whole = Channels / TLanes.Count * TLanes.Count;
-                Work.Run<TLanes, V>(piece, 0, whole);
-                Work.Run<Lanes32, float>(piece, whole, Channels);
-            }
-        }
-    }
-
-    private readonly struct Stretch<TWork>(long length, TWork work) : IVectorOp
-        where TWork : struct, IElementwise
-    {
-        public static bool Fuses => TWork.Fuses;
-
-        public void Run<TLanes, V>(CpuDevice device)
-            where TLanes : struct, ILanes<V>
-            where V : unmanaged
-        {
-            Block<TLanes, V> blocks = new() { Length = length, Work = work };
-            device.Share(Blocks(length, Block<TLanes, V>.Floats), ref blocks);
-        }
-
-        private struct Block<TLanes, V> : IPieces
-            where TLanes : struct, ILanes<V>
-            where V : unmanaged
-        {
-            public const int Floats = 16 * 1024;
-
-            public long Length;
-            public TWork Work;
-
-            [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-            public readonly void Run(int piece)
-            {
-                long i = (long)piece * Floats, end = Math.Min(i + Floats, Length);
-                for (; i <= end - TLanes.Count; i += TLanes.Count) Work.At<TLanes, V>(i);
-                for (; i < end; i++) Work.At<Lanes32, float>(i);
-            }
-        }
-    }
 }

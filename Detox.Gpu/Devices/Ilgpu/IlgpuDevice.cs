@@ -1,3 +1,4 @@
+using Detox.Gpu.Kernels;
 using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.Cuda;
@@ -194,7 +195,7 @@ public sealed class IlgpuDevice : Device
     /// <summary>Starts a thread for each number from 0 to count - 1.</summary>
     internal void Each<TThread>(long count, in TThread thread)
         where TThread : struct, IThread
-        => Launch((count + Ilgpu.Each<TThread>.Threads - 1) / Ilgpu.Each<TThread>.Threads, new Each<TThread>(count, thread));
+        => Launch((count + Kernels.Each<TThread>.Threads - 1) / Kernels.Each<TThread>.Threads, new Each<TThread>(count, thread));
 
     /// <summary>Memory for one purpose, at least so long; it holds what its last user left.</summary>
     internal ArrayView<T> Room<T>(Scratch<T> purpose, long length)

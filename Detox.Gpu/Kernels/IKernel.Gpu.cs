@@ -1,6 +1,6 @@
 using ILGPU;
 
-namespace Detox.Gpu.Devices.Ilgpu;
+namespace Detox.Gpu.Kernels;
 
 /// <summary>A kernel: its fields are its arguments, and every thread of every group runs it.</summary>
 internal interface IKernel

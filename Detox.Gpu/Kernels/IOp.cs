@@ -1,7 +1,7 @@
 using Detox.Gpu.Devices.Cpu;
 using Detox.Gpu.Devices.Ilgpu;
 
-namespace Detox.Gpu.Devices;
+namespace Detox.Gpu.Kernels;
 
 /// <summary>An operation together with its operands: a value that any device runs, always with the same bits.</summary>
 public interface IOp

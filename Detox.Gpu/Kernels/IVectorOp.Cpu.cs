@@ -1,0 +1,14 @@
+using Detox.Gpu.Devices.Cpu;
+
+namespace Detox.Gpu.Kernels;
+
+/// <summary>An op that is written once for every width of vectors.</summary>
+internal interface IVectorOp
+{
+    /// <summary>Whether it lives on fused multiply-adds. Without them in hardware vectors gain nothing: one float at a time is then the quickest.</summary>
+    static virtual bool Fuses => true;
+
+    void Run<TLanes, V>(CpuDevice device)
+        where TLanes : struct, ILanes<V>
+        where V : unmanaged;
+}
