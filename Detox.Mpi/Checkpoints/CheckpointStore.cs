@@ -45,7 +45,13 @@ internal sealed class CheckpointStore(string runFolder)
         Durable.SyncFolder(DraftOf(step));
         Directory.Move(DraftOf(step), PathOf(step));
         Durable.SyncFolder(Path);
-        foreach (long old in Steps().Where(saved => saved <= step).Skip(Kept)) Directory.Delete(PathOf(old), recursive: true);
+        foreach (long old in Steps().Where(saved => saved <= step).Skip(Kept))
+        {
+            // It loses its name first: whoever is killed meanwhile leaves no half of a checkpoint behind.
+            Discard(old);
+            Directory.Move(PathOf(old), DraftOf(old));
+            Discard(old);
+        }
     }
 
     public void Discard(long step)
