@@ -1,13 +1,15 @@
 using Detox.Gpu.Devices;
+using Detox.Gpu.Devices.Cpu;
 using Detox.Gpu.Kernels;
 
 namespace Detox.Gpu.Digests;
 
 /// <summary>Makes the ballots of vectors of one length: the root of a tree of digests.</summary>
-/// <remarks>A leaf is the digest of 1,024 floats as they lie in memory, little end first; the last leaf may be shorter. A
-/// node is the digest of up to 128 children's digests, one after another; levels follow until one digest is left. So the
+/// <remarks>A leaf is the digest of 1,024 floats as they lie in memory, little end first; the last leaf may be shorter. So the
 /// leaves can be computed side by side, on any device, and where two ballots differ the leaves say which parameters do.
-/// Nothing marks a leaf or a node as such, and nothing needs to: the length is the same for all ranks, so the place in the
+/// By BLAKE3 the ballot is the BLAKE3 of the vector's bytes, as b3sum would print it: that is a binary tree already, a leaf
+/// is the chaining value of four of its chunks, and flags tell its nodes apart.
+/// By the other hashes a node is the digest of up to 128 children's digests, one after another; levels follow until one digest is left. Nothing marks a leaf or a node as such, and nothing needs to: the length is the same for all ranks, so the place in the
 /// tree and the number of bytes of everything that is hashed are fixed before anyone sends anything. Two vectors with one
 /// root would give two inputs of one length, at one place, with one digest.</remarks>
 public sealed class BallotTree
@@ -32,7 +34,7 @@ public sealed class BallotTree
         LeafBytes = LeafCount * DigestBytes(kind);
         _leaves = new byte[checked(vectors * LeafBytes)];
         _areFinite = new bool[vectors];
-        _nodes = new byte[(LeafCount + Children - 1) / Children * DigestBytes(kind)];
+        _nodes = new byte[kind == BallotKind.Blake3 ? LeafBytes : (LeafCount + Children - 1) / Children * DigestBytes(kind)];
     }
 
     public BallotKind Kind { get; }
@@ -52,7 +54,7 @@ public sealed class BallotTree
 
     public static int DigestBytes(BallotKind kind) => kind switch
     {
-        BallotKind.Sha256 => 32,
+        BallotKind.Blake3 or BallotKind.Sha256 => 32,
         BallotKind.Xxh128 => 16,
         _ => throw new ArgumentOutOfRangeException(nameof(kind), $"There is no ballot of kind {kind}."),
     };
@@ -76,7 +78,7 @@ public sealed class BallotTree
     }
 
     /// <summary>The digest of one leaf's floats as they lie in memory.</summary>
-    public void HashLeaf(ReadOnlySpan<byte> floats, Span<byte> digest) => LeafDigests.Hash(Kind, floats, digest);
+    public void HashLeaf(int leaf, ReadOnlySpan<byte> floats, Span<byte> digest) => LeafDigests.Leaf(Kind, floats, leaf, LeafCount == 1, digest);
 
     /// <summary>Takes over the leaves of a vector whose ballot is known: they become those of the first vector of the last ballots.</summary>
     public void Take(ReadOnlySpan<byte> leaves) => leaves.CopyTo(_leaves);
@@ -86,6 +88,7 @@ public sealed class BallotTree
     {
         if (leaves.Length != LeafBytes)
             throw new ArgumentException($"{leaves.Length} bytes of leaves where {LeafCount} leaves take {LeafBytes}.", nameof(leaves));
+        if (Kind == BallotKind.Blake3) return Blake3RootOf(leaves);
         int digestBytes = DigestBytes(Kind);
         Span<byte> node = stackalloc byte[digestBytes];
         ReadOnlySpan<byte> level = leaves;
@@ -103,5 +106,17 @@ public sealed class BallotTree
         }
 
         return Ballot.Of(level);
+    }
+
+    private unsafe Ballot Blake3RootOf(ReadOnlySpan<byte> leaves)
+    {
+        if (LeafCount == 1) return Ballot.Of(leaves);
+        leaves.CopyTo(_nodes);
+        int count = LeafCount;
+        fixed (byte* nodes = _nodes)
+            while (count > 2) count = Blake3Lanes.Join(CpuDevice.WidestLanes, (uint*)nodes, count);
+        Span<byte> root = stackalloc byte[Blake3.DigestBytes];
+        Blake3.Node(_nodes.AsSpan(0, 2 * Blake3.DigestBytes), isRoot: true, root);
+        return Ballot.Of(root);
     }
 }

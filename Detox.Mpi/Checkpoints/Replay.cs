@@ -28,7 +28,7 @@ internal sealed class Replay : IDisposable
     {
         (_range, _options, _data, _device) = (range, options, data, device);
         _payloads = new GroupPayloads(device, options, data, options.GroupCount);
-        _weightsTree = new BallotTree(device, BallotKind.Sha256, _payloads.Network.StateLength);
+        _weightsTree = _payloads.Weights.Tree(device);
         _optimizer = new Optimizer(device, _payloads.Network.Parameters, options);
         _aggregator = new Aggregator(device, options, options.GroupCount, _optimizer, _payloads.Network, _payloads.Weights.View);
         _trained = new TrainedState(_payloads.Network, device, [("velocity", _optimizer.Velocity), .. _aggregator.Kept()]);
@@ -157,7 +157,7 @@ internal sealed class Replay : IDisposable
     private bool AreWeights(long step, string otherwise)
     {
         _payloads.Weights.BeginFetch();
-        Ballot found = _payloads.Weights.Sha256(_weightsTree);
+        Ballot found = _payloads.Weights.Root(_weightsTree);
         if (_range.WeightsBefore(step) is not { } expected) return true;
         Weights++;
         if (found == expected) return true;

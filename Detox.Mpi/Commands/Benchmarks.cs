@@ -167,7 +167,7 @@ internal static class Benchmarks
     /// <summary>A worker's part of a step in which its vector is wanted.</summary>
     private static Measurement WorkerStep(Device device, int threads, string model, int batch, int side = 28, int channels = 1)
     {
-        using WorkerCase one = new(device, BallotKind.Sha256, model, batch, new ImageShape(side, side, channels));
+        using WorkerCase one = new(device, BallotKind.Blake3, model, batch, new ImageShape(side, side, channels));
         return Step(device, threads, $"worker, {model} batch {batch}", () =>
         {
             one.Vote();

@@ -17,20 +17,20 @@ internal sealed record ModelCase(string Model, ImageShape Shape, int Batch, para
     public static IReadOnlyList<ModelCase> All { get; } =
     [
         new("softmax", new ImageShape(28, 28, 1), 32,
-            "548a7078e0ed027d0914970651efdb0173703518e872ad2d12607837b36190c7",
-            "d9e28b5a995976dd1ee67121d03446364f8f9df45704f23d1f26ddcb5d7d6944"),
+            "5acfabfec095bb89a3b1a03c6ee6e2e4284962cebf9a064329cf18e686353da4",
+            "cffde6aa41cc58863e8e877b33a4937c7069a09b42786ad810ac440f49d6edb3"),
         new("mlp", new ImageShape(28, 28, 1), 32,
-            "5cd5ceaa5848163d2ab64c5ccb165a191fe3faadcb31bdfafde8d0f28b851e91",
-            "e144aa99f905e0b24305316d3b4711bdccff77509eb8de4ca6f4332ff452285f"),
+            "32fbb45189ac5003d17412576b1104c7c5821f7222b474e7b74e2b9966ebefb8",
+            "ae51215fcae15a1651317f52c8da3c83a168f0b0626ae9e8058c8c3025e7b9b5"),
         new("lenet", new ImageShape(28, 28, 1), 32,
-            "bffe61abf68899bef0a3365f801f1bfbcce262931fc5c84bf8796f92c2430bed",
-            "9fda48beaf26e4f4d75c87bb0763260a64a8d329b65b5808e3c5e214253e19ed"),
+            "1d3657ffefb3f79ca264970c6101648a3199ff9e48156b9e86bca2028ea5e103",
+            "49055bb8f456860c7f818bf8d84b95303c1c6696f8c2e43d4ba9b92c8a78d6aa"),
         new("resnet18", new ImageShape(16, 16, 3), 3,
-            "e784e57c1cab1b0e7fcbaae01b5bcb1823beeb9d79c34b33aa976190d961ecce",
-            "bb3088eded16c9e2254943e7736fbf9ff5cf4514c999b0028536f042d206e724"),
+            "e72df5abe0a4f2a1c82a836f06966fec601fb7c6c5d4c458ffc57182026f79cf",
+            "ef711950dfa82a457986c7ecc7a1a45eda37fb77e1876925a79eac14527abacc"),
         new("vgg13-bn", new ImageShape(32, 32, 3), 2,
-            "d62e8f88ff3acaf12dc3252260b2f8012c08b8811dd8052f6b819baa01f5fb8f",
-            "29e0766d7f65b668b9ad67973d7574ec53451c1c2f569a3d14268b535e111120"),
+            "8e8bb3336e4676cb07d4f6e186c269320cb5784d68a2f11722ca0e48467eaee8",
+            "34c351a256750a5283a85839353e73df7c0c5dac547f36d6a0382d49b563b045"),
     ];
 
     public int Steps => Sha256.Length;

@@ -27,7 +27,7 @@ internal sealed class ModelSteps : IDisposable
     {
         (_device, _model, _start) = (device, model, start);
         _network = model.CreateNetwork(device);
-        _tree = new BallotTree(device, BallotKind.Sha256, _network.PayloadLength);
+        _tree = new BallotTree(device, BallotKind.Blake3, _network.PayloadLength);
         _state = device.Allocate(_network.StateLength);
         _velocity = device.Allocate(_network.ParameterCount);
         _payload = device.Allocate(_network.PayloadLength);
@@ -59,7 +59,7 @@ internal sealed class ModelSteps : IDisposable
             _network.Gradient(_state.All, _start.Images, _start.Labels, _payload.All);
             _tree.Compute(_payload.All).CopyTo(MemoryMarshal.AsBytes(ballot));
             _device.Write(ballot, _ballot.All);
-            Show(new WrittenTensor("ballot", "sha256", _ballot.All));
+            Show(new WrittenTensor("ballot", "blake3", _ballot.All));
             _device.Run(new SgdStep(parameters, _velocity.All, gradient, Rate, Momentum, Decay));
             Show(new WrittenTensor("sgd step", "weights", parameters));
             if (running.Length == 0) continue;

@@ -112,7 +112,7 @@ internal sealed class Dissenters(BallotTree tree, StepRecord record)
     private void TakeLeaf(Case dissent)
     {
         Span<byte> digest = stackalloc byte[_digestBytes];
-        tree.HashLeaf(dissent.Rank.Body, digest);
+        tree.HashLeaf(dissent.First, dissent.Rank.Body, digest);
         if (!digest.SequenceEqual(dissent.FirstDigest))
         {
             (dissent.HasLied, dissent.Differing) = (true, 0);

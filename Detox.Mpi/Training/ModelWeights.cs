@@ -29,9 +29,12 @@ internal sealed class ModelWeights : IDisposable
     /// <summary>Tells whether memory that rank 0 itself has written was read whole and undamaged. Not against malice.</summary>
     public UInt128 Xxh128() => XxHash128.HashToUInt128(Bytes);
 
-    /// <summary>The root of a SHA-256 tree: by it weights are known that another rank has carried. It says the same of weights that are no longer finite.</summary>
-    /// <param name="tree">Of this device, and of the weights' length.</param>
-    public Ballot Sha256(BallotTree tree)
+    /// <summary>What makes <see cref="Root"/>.</summary>
+    public BallotTree Tree(Device device) => new(device, BallotKind.Blake3, (int)View.Length);
+
+    /// <summary>Their BLAKE3: by it weights are known that another rank has carried. It says the same of weights that are no longer finite.</summary>
+    /// <param name="tree">Of these weights' device.</param>
+    public Ballot Root(BallotTree tree)
     {
         _ = tree.Compute(View);
         return tree.RootOf(tree.LeavesOf(0));

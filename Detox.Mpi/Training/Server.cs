@@ -47,10 +47,10 @@ internal sealed class Server : IDisposable
         _slots = new VectorSlots(device, groups.GroupCount + (device.SharesHostMemory ? world.Size : spareOnGpu), payloadLength);
         _winnerOffsets = new long[groups.GroupCount];
         _patience = new StepPatience(options.Patience);
-        BallotTree payloadTree = new(device, options.Ballot, payloadLength, groups.GroupCount), weightsTree = new(device, BallotKind.Sha256, network.StateLength);
+        BallotTree payloadTree = new(device, options.Ballot, payloadLength, groups.GroupCount);
         _round = new Round(world, worker, groups, options, payloadTree, _slots, _patience, start.Hosts, record);
         _quarantine = new Quarantine(options.Quarantine, groups, _round.Ranks, record);
-        _publisher = new WeightsPublisher(world, weights, weightsSlots, weightsTree, start.Reach, _patience, record);
+        _publisher = new WeightsPublisher(world, weights, weightsSlots, weights.Tree(device), start.Reach, _patience, record);
         _round.WeightsWanted = _publisher.Hear;
         _round.WeightsAwaited = _publisher.SendAwaited;
         _round.LetProceed = _publisher.LetProceed;

@@ -58,7 +58,7 @@ public sealed record TrainOption(
             (o, s) => o with { Wait = Choice<Wait>(s) }, o => Choice(o.Wait)),
         new("patience", "SECONDS", "the longest that a step waits for a rank, the first step longer; auto: 10 median steps, at least 5 s (auto)",
             (o, s) => o with { Patience = s == "auto" ? null : Number(s) }, o => o.Patience is { } seconds ? Decimal(seconds) : "auto"),
-        new("ballot", "HASH", "digest that is voted on: sha256, or xxh128 where no fault is malicious (sha256)",
+        new("ballot", "HASH", "digest that is voted on: blake3, sha256, or xxh128 where no fault is malicious (blake3)",
             (o, s) => o with { Ballot = Choice<Gpu.Digests.BallotKind>(s) }, o => Choice(o.Ballot)),
         new("model", "MODEL", $"network that is trained (lenet):{Network.Known.Lines()}",
             (o, s) => o with { Model = s }, o => o.Model),

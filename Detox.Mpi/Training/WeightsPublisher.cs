@@ -34,20 +34,20 @@ internal sealed class WeightsPublisher(
     private readonly List<int> _relays = [];
     private readonly List<(int Rank, int Carrier, HeadFlags Flags)> _complaints = [];
     private UInt128 _xxh128;
-    private Ballot _sha256;
+    private Ballot _root;
     private MessageKind _word = MessageKind.Proceed;
 
     /// <summary>The step that the last weights written are for.</summary>
     public long Step { get; private set; } = -1;
 
-    /// <summary>The root of the SHA-256 tree of the weights that were fetched last.</summary>
-    public Ballot Root => _sha256;
+    /// <summary>The digest of the weights that were fetched last, by which those are known that other ranks carry.</summary>
+    public Ballot Root => _root;
 
     /// <summary>Brings the device's weights to the host, and what else is on its way there: a GPU is waited for once.</summary>
     public void Fetch()
     {
         weights.BeginFetch();
-        _sha256 = weights.Sha256(tree);
+        _root = weights.Root(tree);
     }
 
     /// <summary>Writes the weights that were fetched for the ranks that compute a step with them.</summary>
@@ -174,7 +174,7 @@ internal sealed class WeightsPublisher(
 
     private Instruction Proceed(int carrier) => new()
     {
-        Head = new Head { Step = Step, Kind = _word, Ballot = _sha256 },
+        Head = new Head { Step = Step, Kind = _word, Ballot = _root },
         Xxh128 = _xxh128,
         Carrier = carrier,
         PatienceSeconds = (float)(patience.Whole.TotalSeconds / PatienceShare),

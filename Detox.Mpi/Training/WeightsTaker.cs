@@ -30,7 +30,7 @@ internal sealed class WeightsTaker
         _world = world;
         _weights = weights;
         _slots = slots;
-        _tree = new BallotTree(device, BallotKind.Sha256, (int)weights.View.Length);
+        _tree = weights.Tree(device);
         _readers = readers;
         _told = new Request?[readers.Length];
     }
@@ -116,7 +116,7 @@ internal sealed class WeightsTaker
 
     private bool IsPromised(in Instruction proceed) => proceed.Carrier == 0 && _slots.CanRead(0)
         ? _weights.Xxh128() == proceed.Xxh128
-        : _weights.Sha256(_tree) == proceed.Head.Ballot;
+        : _weights.Root(_tree) == proceed.Head.Ballot;
 
     private void PassOn(in Instruction proceed)
     {

@@ -58,11 +58,12 @@ public sealed class IlgpuTests(IlgpuKind kind)
         }
     }
 
+    [TestCase(BallotKind.Blake3)]
     [TestCase(BallotKind.Sha256)]
     [TestCase(BallotKind.Xxh128)]
     public void BallotsEqualTheReference(BallotKind ballot)
     {
-        foreach (int length in new[] { 1, 12, 13, 1024, 1025, 5000, 100_003 }.Take(IsSlow ? 3 : 7))
+        foreach (int length in new[] { 1, 12, 13, 257, 1024, 1025, 5000, 100_003 }.Take(IsSlow ? 4 : 8))
         {
             float[] vector = SampleRows.Values(length, 16, wild: false);
             using CpuDevice cpu = new(1);

@@ -10,7 +10,7 @@ internal static class LeafCases
 {
     public static IEnumerable<OpCase> All()
     {
-        foreach (int length in (int[])[1, 12, 13, 1023, 1024, 1025, 2060, 5000, 100_003, 300_000])
+        foreach (int length in (int[])[1, 12, 13, 256, 257, 770, 1023, 1024, 1025, 1600, 2060, 5000, 100_003, 300_000])
         {
             foreach (BallotKind kind in Enum.GetValues<BallotKind>())
             {

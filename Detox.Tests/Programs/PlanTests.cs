@@ -21,10 +21,10 @@ public sealed class PlanTests
           { "name": "gradient", "case": "lenet batch 32", "threads": 1, "seconds": 0.003, "gflops": 100, "bytes_per_second": null },
           { "name": "gradient", "case": "lenet batch 96", "threads": 1, "seconds": 0.008, "gflops": 120, "bytes_per_second": null },
           { "name": "gemm", "case": "1024 x 1024 x 1024", "threads": 1, "seconds": 0.01, "gflops": 200, "bytes_per_second": null },
-          { "name": "ballot", "case": "sha256 d=431080", "threads": 1, "seconds": 0.001, "gflops": null, "bytes_per_second": 2e9 },
+          { "name": "ballot", "case": "blake3 d=431080", "threads": 1, "seconds": 0.001, "gflops": null, "bytes_per_second": 2e9 },
           { "name": "kernel", "case": "fma chains", "threads": 1, "seconds": 0.001, "gflops": 250, "bytes_per_second": null },
           { "name": "kernel", "case": "copy", "threads": 1, "seconds": 0.001, "gflops": null, "bytes_per_second": 30e9 },
-          { "name": "ballot", "case": "sha256 d=431080", "threads": 2, "seconds": 0.0005, "gflops": null, "bytes_per_second": 4e9 },
+          { "name": "ballot", "case": "blake3 d=431080", "threads": 2, "seconds": 0.0005, "gflops": null, "bytes_per_second": 4e9 },
           { "name": "rule", "case": "median n=15 d=1000000", "threads": 2, "seconds": 0.005, "gflops": null, "bytes_per_second": 12e9 },
           { "name": "kernel", "case": "fma chains", "threads": 2, "seconds": 0.001, "gflops": 400, "bytes_per_second": null },
           { "name": "kernel", "case": "copy", "threads": 2, "seconds": 0.001, "gflops": null, "bytes_per_second": 40e9 }

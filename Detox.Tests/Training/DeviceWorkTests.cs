@@ -35,6 +35,7 @@ public sealed class DeviceWorkTests
         foreach (IlgpuDevice device in _devices) device?.Dispose();
     }
 
+    [TestCase(BallotKind.Blake3)]
     [TestCase(BallotKind.Sha256)]
     [TestCase(BallotKind.Xxh128)]
     public void AWorkerWaitsForItsBallotAndForAVectorThatIsWanted(BallotKind ballot)
@@ -47,7 +48,7 @@ public sealed class DeviceWorkTests
 
         // Weights, images and labels go there; a digest and a flag a leaf, the loss, and what XXH128 leaves to the host come back.
         const int parameters = 431_080, payload = parameters + 1, leaves = (payload + 1023) / 1024;
-        int whole = ballot == BallotKind.Sha256 ? leaves : leaves - 1, rest = ballot == BallotKind.Sha256 ? 0 : payload % 1024;
+        int whole = ballot == BallotKind.Xxh128 ? leaves - 1 : leaves, rest = ballot == BallotKind.Xxh128 ? payload % 1024 : 0;
         int there = (4 * parameters) + (batch * ((side * side * sizeof(float)) + sizeof(int))) + sizeof(long), back = (whole * (BallotTree.DigestBytes(ballot) + sizeof(int))) + (4 * rest) + 4;
         Assert.That(vote.BytesCopied, Is.EqualTo(there + back));
         Assert.That(fetch.BytesCopied, Is.EqualTo(4 * payload).Within(Head.Bytes), "the vector, once");

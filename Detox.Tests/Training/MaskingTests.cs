@@ -74,6 +74,7 @@ public sealed class MaskingTests
         }
     }
 
+    [TestCase("blake3")]
     [TestCase("sha256")]
     [TestCase("xxh128")]
     public void EitherBallotGivesTheSameWeights(string ballot)

@@ -40,12 +40,12 @@ internal sealed class ScriptedRound : IDisposable
         WeightsTaker taker = new(world, _weights, _weightsSlots, device, []);
         int own = Groups.GroupOf(0);
         _worker = new Worker(
-            world, Groups.Members(own), own, device, new GivenGradient(setting.OwnVector), _weights, taker, Floats, BallotKind.Sha256, Attack.Parse("none"), threads: 1);
+            world, Groups.Members(own), own, device, new GivenGradient(setting.OwnVector), _weights, taker, Floats, BallotKind.Blake3, Attack.Parse("none"), threads: 1);
         _slots = new VectorSlots(device, SlotCount, Floats);
         StepPatience patience = new(options.Patience);
         patience.Add(setting.StepSeconds);
         string[] hosts = [.. Enumerable.Range(0, Ranks).Select(rank => $"host{rank}")];
-        Round = new Round(world, _worker, Groups, options, new BallotTree(device, BallotKind.Sha256, Floats, Groups.GroupCount), _slots, patience, hosts, Record);
+        Round = new Round(world, _worker, Groups, options, new BallotTree(device, BallotKind.Blake3, Floats, Groups.GroupCount), _slots, patience, hosts, Record);
         Round.LetProceed = rank => LetProceed.Add(rank.Rank);
         Round.Hurry = rank =>
         {
@@ -179,7 +179,7 @@ internal sealed class ScriptedRound : IDisposable
         using CpuDevice device = new(1);
         using DeviceBuffer buffer = device.Allocate(vector.Length);
         device.Write(vector, buffer.All);
-        return new BallotTree(device, BallotKind.Sha256, vector.Length).Compute(buffer.All);
+        return new BallotTree(device, BallotKind.Blake3, vector.Length).Compute(buffer.All);
     }
 
     /// <summary>The digests of the vector's leaves.</summary>
@@ -188,7 +188,7 @@ internal sealed class ScriptedRound : IDisposable
         using CpuDevice device = new(1);
         using DeviceBuffer buffer = device.Allocate(vector.Length);
         device.Write(vector, buffer.All);
-        BallotTree tree = new(device, BallotKind.Sha256, vector.Length);
+        BallotTree tree = new(device, BallotKind.Blake3, vector.Length);
         tree.Compute(buffer.All);
         return tree.LeavesOf(0).ToArray();
     }

@@ -232,11 +232,11 @@ public sealed partial class WeightsTests
         Weights(step).CopyTo(right.Bytes);
         right.Send();
         UInt128 xxh128 = right.Xxh128();
-        Ballot sha256 = right.Sha256(new BallotTree(device, BallotKind.Sha256, Floats));
+        Ballot root = right.Root(right.Tree(device));
         Assert.That(xxh128, Is.EqualTo(XxHash128.HashToUInt128(right.Bytes)));
         return new Instruction
         {
-            Head = new Head { Step = step, Kind = MessageKind.Proceed, Ballot = sha256 },
+            Head = new Head { Step = step, Kind = MessageKind.Proceed, Ballot = root },
             Xxh128 = xxh128,
             Carrier = carrier,
             PatienceSeconds = patience,
@@ -286,7 +286,7 @@ public sealed partial class WeightsTests
             World = world;
             Own = new ModelWeights(_device, Floats);
             Slots = new WeightsSlots(world, Floats, writes: true);
-            Tree = new BallotTree(_device, BallotKind.Sha256, Floats);
+            Tree = Own.Tree(_device);
             int[] nodes = [.. world.Nodes];
             bool leads = Array.IndexOf(nodes, nodes[world.Rank]) == world.Rank && world.Rank > 0;
             int[] readers = leads ? [.. Enumerable.Range(0, world.Size).Where(other => other != world.Rank && nodes[other] == nodes[world.Rank])] : [];

@@ -89,7 +89,7 @@ public sealed partial class WorkerTests
             World = world;
             _meeting = meeting;
             WeightsTaker taker = new(world, weights, slots, device, []);
-            Worker = new Worker(world, [0, 1, 2], 5, device, this, weights, taker, Floats, BallotKind.Sha256, Attack.Parse(attack), threads: 1)
+            Worker = new Worker(world, [0, 1, 2], 5, device, this, weights, taker, Floats, BallotKind.Blake3, Attack.Parse(attack), threads: 1)
             {
                 HoldsBack = holdsBack,
             };

@@ -162,7 +162,7 @@ public sealed partial class WorkerTests
             server.LetProceed(Step);
             server.Meet();
             server.Meet();
-            server.AssertHears(MessageKind.Leaves, new byte[3 * BallotTree.DigestBytes(BallotKind.Sha256)], step: -1);
+            server.AssertHears(MessageKind.Leaves, new byte[3 * BallotTree.DigestBytes(BallotKind.Blake3)], step: -1);
             Assert.That(server.HearBallot().Step, Is.EqualTo(Step));
             server.Say(MessageKind.SendLeaves);
             server.LetProceed(Step + 1);

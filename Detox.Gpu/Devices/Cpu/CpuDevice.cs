@@ -10,10 +10,7 @@ public sealed unsafe class CpuDevice : Device
 {
     private readonly ThreadTeam _team;
     private readonly Dictionary<object, CpuBuffer> _scratch = [];
-    private int _lanes = Vector512.IsHardwareAccelerated ? 16
-        : Vector256.IsHardwareAccelerated ? 8
-        : Vector128.IsHardwareAccelerated ? 4 : 1;
-
+    private int _lanes = WidestLanes;
     private int _fusingLanes = FusingLanes[0];
 
     /// <param name="threads">Threads that share an op; each output is computed by one of them.</param>
@@ -24,6 +21,11 @@ public sealed unsafe class CpuDevice : Device
         : Vector256.IsHardwareAccelerated && Fma.IsSupported ? [8, 4]
         : AdvSimd.Arm64.IsSupported ? [4] : [1];
 
+    /// <summary>Floats in this processor's widest vector.</summary>
+    public static int WidestLanes => Vector512.IsHardwareAccelerated ? 16
+        : Vector256.IsHardwareAccelerated ? 8
+        : Vector128.IsHardwareAccelerated ? 4 : 1;
+
     public override string Name => $"cpu ({(_lanes == 1 ? "scalar" : $"{32 * _lanes}-bit SIMD")}, {Threads} {(Threads == 1 ? "thread" : "threads")})";
 
     public int Threads => _team.Size;
@@ -33,6 +35,7 @@ public sealed unsafe class CpuDevice : Device
     /// <summary>Floats in a vector: 16, 8, 4 or 1; the processor's own at first. Every choice gives the same bits.</summary>
     public int Lanes
     {
+        get => _lanes;
         set => _lanes = _fusingLanes = value;
     }
 

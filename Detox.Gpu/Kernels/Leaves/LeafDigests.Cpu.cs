@@ -9,6 +9,12 @@ public readonly unsafe ref partial struct LeafDigests
 {
     public void Run(CpuDevice device)
     {
+        if (Kind == BallotKind.Blake3)
+        {
+            RunBlake3(device);
+            return;
+        }
+
         AreFinite.Fill(true);
         int blocks = CpuDevice.Blocks(Vectors.Width, Block.Count * BallotTree.LeafFloats);
         fixed (byte* leaves = Leaves)

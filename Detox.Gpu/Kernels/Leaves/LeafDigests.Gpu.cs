@@ -15,13 +15,18 @@ public readonly ref partial struct LeafDigests
     public void Run(IlgpuDevice device)
     {
         // XXH128 has other forms for short inputs: a last leaf that is not whole is hashed on the host.
-        int n = Vectors.Count, rest = Kind == BallotKind.Sha256 ? 0 : (int)(Vectors.Width % BallotTree.LeafFloats);
+        int n = Vectors.Count, rest = Kind == BallotKind.Xxh128 ? (int)(Vectors.Width % BallotTree.LeafFloats) : 0;
         int count = (int)BallotTree.LeavesIn(Vectors.Width - rest), digestBytes = count * BallotTree.DigestBytes(Kind);
         AreFinite.Fill(true);
         if (Leaves.IsEmpty) return;
         LeafVectors from = new(DeviceRows.Of(device, Vectors), Vectors.Width, count);
         ArrayView<int> notFinite = device.Room(_notFinite, n * count);
-        Span<byte> digests = Kind == BallotKind.Sha256 ? MemoryMarshal.AsBytes(BeginSha256(device, from, notFinite)) : MemoryMarshal.AsBytes(BeginXxh128(device, from, notFinite));
+        Span<byte> digests = Kind switch
+        {
+            BallotKind.Blake3 => MemoryMarshal.AsBytes(BeginBlake3(device, from, notFinite)),
+            BallotKind.Sha256 => MemoryMarshal.AsBytes(BeginSha256(device, from, notFinite)),
+            _ => MemoryMarshal.AsBytes(BeginXxh128(device, from, notFinite)),
+        };
         Span<int> broken = device.HostRoom(_notFinite, n * count);
         device.BeginDownload(notFinite, broken);
         Span<float> rests = device.HostRoom(_rests, n * rest);
@@ -41,10 +46,16 @@ public readonly ref partial struct LeafDigests
     {
         public long Count => (long)vectors.Count * leaves;
 
+        /// <summary>Whether a vector has one leaf only.</summary>
+        public bool AreSingle => leaves == 1;
+
         public float this[long place] => vectors[place];
 
         /// <summary>Where a leaf begins, counted through all vectors.</summary>
         public long Start(long leaf) => vectors.Start((int)(leaf / leaves)) + (leaf % leaves * BallotTree.LeafFloats);
+
+        /// <summary>A leaf's number in its vector.</summary>
+        public int Number(long leaf) => (int)(leaf % leaves);
 
         /// <summary>Floats of a leaf.</summary>
         public int Floats(long leaf) => (int)Math.Min(BallotTree.LeafFloats, width - (leaf % leaves * BallotTree.LeafFloats));

@@ -140,9 +140,9 @@ public readonly ref partial struct LeafDigests
         private static uint Small0(uint word) => Rotated(word, 7) ^ Rotated(word, 18) ^ (word >> 3);
 
         private static uint Small1(uint word) => Rotated(word, 17) ^ Rotated(word, 19) ^ (word >> 10);
-
-        private static uint Rotated(uint value, int bits) => (value >> bits) | (value << (32 - bits));
     }
+
+    private static uint Rotated(uint value, int bits) => (value >> bits) | (value << (32 - bits));
 
     private static uint Turned(int value)
     {
