@@ -122,7 +122,7 @@ public sealed class DeviceWorkTests
             prepare: _ => before = _devices[0].Work,
             device: _devices[0]);
         Assert.That(work.Waits, Is.EqualTo(1));
-        Assert.That(work.Launches, Is.EqualTo(1), "the leaves of both");
+        Assert.That(work.Launches, Is.EqualTo(2), "the chunks of both, then their leaves");
     }
 
     [Test]

@@ -40,10 +40,10 @@ public sealed class QuarantineTests
         RunFiles run = TrainInProcess.Run(_options with { Wait = wait });
         Assert.That(run.Weights, Is.EqualTo(TrainInProcess.Run(_options with { Attack = "none", Byzantine = 0, Quarantine = default }).Weights));
         Assert.That(run.Blame.Select(row => row[1]), Is.All.EqualTo($"{Attacker}"));
-        Assert.That(run.Blame, Has.Count.EqualTo(3));
         Assert.That(run.Steps.Sum(step => step.GetProperty("voids").GetArrayLength()), Is.Zero);
 
-        // Where majorities suffice, others may be missing as well.
+        // Where majorities suffice, others may be missing as well, and what came late is blamed beside the three that count.
+        Assert.That(run.Blame, wait == Wait.All ? Has.Count.EqualTo(3) : Has.Count.AtLeast(3));
         if (wait == Wait.All) Assert.That(run.Steps.Sum(step => step.GetProperty("missing").GetArrayLength()), Is.Zero);
         Assert.That(File.ReadAllText(Path.Combine(run.Folder, "quarantine.txt")), Is.EqualTo(Environment.MachineName + "\n"));
     }
