@@ -43,6 +43,18 @@ internal readonly struct Lanes512 : ILanes<Vector512<float>>
         => Vector512.ConditionalSelect(Vector512.LessThan(a, b), yes, no);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Smaller(Vector512<float> a, Vector512<float> b) => Vector512.MinNative(a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Larger(Vector512<float> a, Vector512<float> b) => Vector512.MaxNative(a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AreFinite(Vector512<float> a) => Vector512.EqualsAll(a - a, Zero);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AnyZero(Vector512<float> a) => Vector512.EqualsAny(a, Zero);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> CanonicalNaN(Vector512<float> a)
         => Vector512.ConditionalSelect(Vector512.Equals(a, a), a, Vector512.Create(Order.NaN).AsSingle());
 
@@ -103,6 +115,18 @@ internal readonly struct Lanes256 : ILanes<Vector256<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> WhereLess(Vector256<float> a, Vector256<float> b, Vector256<float> yes, Vector256<float> no)
         => Vector256.ConditionalSelect(Vector256.LessThan(a, b), yes, no);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Smaller(Vector256<float> a, Vector256<float> b) => Vector256.MinNative(a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Larger(Vector256<float> a, Vector256<float> b) => Vector256.MaxNative(a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AreFinite(Vector256<float> a) => Vector256.EqualsAll(a - a, Zero);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AnyZero(Vector256<float> a) => Vector256.EqualsAny(a, Zero);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> CanonicalNaN(Vector256<float> a)
@@ -167,6 +191,18 @@ internal readonly struct Lanes128 : ILanes<Vector128<float>>
         => Vector128.ConditionalSelect(Vector128.LessThan(a, b), yes, no);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Smaller(Vector128<float> a, Vector128<float> b) => Vector128.MinNative(a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> Larger(Vector128<float> a, Vector128<float> b) => Vector128.MaxNative(a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AreFinite(Vector128<float> a) => Vector128.EqualsAll(a - a, Zero);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AnyZero(Vector128<float> a) => Vector128.EqualsAny(a, Zero);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> CanonicalNaN(Vector128<float> a)
         => Vector128.ConditionalSelect(Vector128.Equals(a, a), a, Vector128.Create(Order.NaN).AsSingle());
 
@@ -214,6 +250,14 @@ internal readonly struct Lanes32 : ILanes<float>
     public static float Sign(float a) => a > 0 ? 1f : a < 0 ? -1f : 0f;
 
     public static float WhereLess(float a, float b, float yes, float no) => a < b ? yes : no;
+
+    public static float Smaller(float a, float b) => a < b ? a : b;
+
+    public static float Larger(float a, float b) => a > b ? a : b;
+
+    public static bool AreFinite(float a) => float.IsFinite(a);
+
+    public static bool AnyZero(float a) => a == 0;
 
     public static float CanonicalNaN(float a) => Order.CanonicalNaN(a);
 

@@ -34,6 +34,17 @@ internal interface ILanes<V>
     /// <summary>Where a &lt; b, <paramref name="yes"/>, else <paramref name="no"/>; a NaN is less than nothing.</summary>
     static abstract V WhereLess(V a, V b, V yes, V no);
 
+    /// <summary>The smaller of two numbers. Which of a number and a NaN, and of two zeros, is left open.</summary>
+    static abstract V Smaller(V a, V b);
+
+    /// <summary>The larger of two numbers; the same is left open.</summary>
+    static abstract V Larger(V a, V b);
+
+    /// <summary>Whether no value is an infinity or a NaN.</summary>
+    static abstract bool AreFinite(V a);
+
+    static abstract bool AnyZero(V a);
+
     /// <summary>Every NaN becomes the one positive quiet NaN.</summary>
     static abstract V CanonicalNaN(V a);
 

@@ -16,7 +16,7 @@ internal sealed class WorkerCase : IDisposable
     {
         _gradient = new GradientCase(device, model, batch, shape);
         _weights = new ModelWeights(device, _gradient.Network.StateLength);
-        _payload = new Payload(device, ballot, _gradient.Network.PayloadLength);
+        _payload = new Payload(device, new OwnPayloads(_gradient), ballot, _gradient.Network.PayloadLength);
         _gradient.Network.Initialise(1, _weights.Values);
     }
 
@@ -24,7 +24,7 @@ internal sealed class WorkerCase : IDisposable
     public void Vote()
     {
         _weights.Send();
-        _payload.Compute(_gradient, 0, 0, 0, attack: null, _weights.View);
+        _payload.Compute(0, 0, 0, attack: null, _weights.View);
         _payload.CastBallot();
     }
 

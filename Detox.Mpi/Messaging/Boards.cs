@@ -1,10 +1,11 @@
 namespace Detox.Mpi.Messaging;
 
 /// <summary>Memory that one rank writes and the ranks of its node read. No reader can write it, or make it shorter under others' eyes.</summary>
-/// <remarks>What a reader finds may change while it reads: it copies, and then compares the copy's digest with what it was told.</remarks>
+/// <remarks>What a reader finds may change while it reads: it compares a digest with what it was told, of a copy where it does not trust the writer.
+/// A board begins at a cache line, and never moves.</remarks>
 public abstract class Boards : IDisposable
 {
-    /// <summary>This rank's own board, which never moves; empty where it has none.</summary>
+    /// <summary>This rank's own board; empty where it has none.</summary>
     public abstract Memory<byte> Own { get; }
 
     /// <summary>The board of a rank; empty where it has none, where it is on another node, or where this system has no such memory.</summary>
@@ -14,11 +15,11 @@ public abstract class Boards : IDisposable
 }
 
 /// <summary>Boards of the threads of one process.</summary>
-internal sealed class InProcessBoards(byte[]?[] boards, int rank, IReadOnlyList<int> nodes) : Boards
+internal sealed class InProcessBoards(Memory<byte>[] boards, int rank, IReadOnlyList<int> nodes) : Boards
 {
     public override Memory<byte> Own => boards[rank];
 
-    public override ReadOnlySpan<byte> Of(int other) => nodes[other] == nodes[rank] ? boards[other] : [];
+    public override ReadOnlySpan<byte> Of(int other) => nodes[other] == nodes[rank] ? boards[other].Span : [];
 
     public override void Dispose()
     {

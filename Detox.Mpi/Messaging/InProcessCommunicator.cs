@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Detox.Mpi.Messaging;
 
@@ -148,8 +150,8 @@ internal sealed unsafe class InProcessCommunicator(InProcessTeam team, int rank)
 
     public override Boards OpenBoards(long bytes, bool writes)
     {
-        byte[]?[] boards = team.Boards(_openings++);
-        if (writes) boards[Rank] = GC.AllocateArray<byte>(checked((int)bytes), pinned: true);
+        Memory<byte>[] boards = team.Boards(_openings++);
+        if (writes) boards[Rank] = AtCacheLine(checked((int)bytes));
         team.Barrier();
         return new InProcessBoards(boards, Rank, Nodes);
     }
@@ -161,6 +163,14 @@ internal sealed unsafe class InProcessCommunicator(InProcessTeam team, int rank)
 
     /// <summary>Threads cannot be ended from outside: their waits end.</summary>
     public override void EndWithout(IReadOnlyList<int> ranks, int exitCode) => team.World.End();
+
+    private static Memory<byte> AtCacheLine(int bytes)
+    {
+        const int line = 64;
+        byte[] memory = GC.AllocateArray<byte>(bytes + line - 1, pinned: true);
+        int past = (int)((nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(memory)) & (line - 1));
+        return memory.AsMemory((line - past) % line, bytes);
+    }
 
     private void Await(InProcessMessage message, InProcessMailbox mailbox)
     {

@@ -5,7 +5,7 @@ namespace Detox.Mpi.Messaging;
 internal sealed unsafe class InProcessTeam
 {
     private readonly InProcessDoorbell _turnstile;
-    private readonly List<byte[]?[]> _boards = [];
+    private readonly List<Memory<byte>[]> _boards = [];
     private int _come;
     private int _round;
     private int _copying;
@@ -34,11 +34,11 @@ internal sealed unsafe class InProcessTeam
     public Notice[] Board { get; }
 
     /// <summary>The boards of one opening: every rank comes with its own count of openings.</summary>
-    public byte[]?[] Boards(int opening)
+    public Memory<byte>[] Boards(int opening)
     {
         lock (_boards)
         {
-            while (_boards.Count <= opening) _boards.Add(new byte[Size][]);
+            while (_boards.Count <= opening) _boards.Add(new Memory<byte>[Size]);
             return _boards[opening];
         }
     }

@@ -145,7 +145,7 @@ internal unsafe struct Instruction
     /// <summary>A binomial tree of 2^16 nodes has no more at its root.</summary>
     public const int MostChildren = 16;
 
-    /// <summary>Where weights come with it the ballot is the SHA-256 tree's root of the weights.</summary>
+    /// <summary>Where weights come with it the ballot is the weights' BLAKE3.</summary>
     public Head Head;
 
     /// <summary>The weights' xxh128: enough for whoever reads them where rank 0 itself wrote them.</summary>

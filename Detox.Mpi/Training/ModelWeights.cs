@@ -27,7 +27,7 @@ internal sealed class ModelWeights : IDisposable
     public Span<byte> Bytes => MemoryMarshal.AsBytes(Values);
 
     /// <summary>Tells whether memory that rank 0 itself has written was read whole and undamaged. Not against malice.</summary>
-    public UInt128 Xxh128() => XxHash128.HashToUInt128(Bytes);
+    public static UInt128 Xxh128(ReadOnlySpan<byte> weights) => XxHash128.HashToUInt128(weights);
 
     /// <summary>What makes <see cref="Root"/>.</summary>
     public BallotTree Tree(Device device) => new(device, BallotKind.Blake3, (int)View.Length);

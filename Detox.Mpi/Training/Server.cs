@@ -65,7 +65,7 @@ internal sealed class Server : IDisposable
         return [.. _round.Ranks.Where(rank => !rank.HasLeft || !rank.HasHeard).Select(rank => rank.Rank)];
     }
 
-    /// <summary>The root of the weights' SHA-256 tree.</summary>
+    /// <summary>The BLAKE3 of the weights.</summary>
     public Ballot WeightsRoot => _publisher.Root;
 
     /// <summary>Whether a rank has said, in this step or with its last word, that it has the weights whose root rank 0 told it: not rank 0 itself, unless it is alone.</summary>

@@ -1,5 +1,4 @@
 using Detox.Gpu.Devices;
-using Detox.Gpu.Devices.Cpu;
 using Detox.Gpu.Networks;
 using Detox.Mpi.Data;
 
@@ -34,14 +33,15 @@ internal sealed class SharedParts : IDisposable
             networks.Add(network);
         }
 
-        CpuDevice copier = new(1);
-        _owned.Add(copier);
-        Gradients = new SharedGradients(networks, options.GroupCount, Layout.PayloadLength, copier);
+        Gradients = new SharedGradients(networks, options.GroupCount, Layout.PayloadLength);
+        _owned.Add(Gradients);
     }
 
     public DataSplit Data { get; }
 
     public SharedGradients Gradients { get; }
+
+    public SharedCheck Weights { get; } = new();
 
     /// <summary>Where the gradients are computed: each kind of device once.</summary>
     public string DeviceName => string.Join(", ", _networkDevices.Select(device => device.Name).Distinct());

@@ -23,7 +23,7 @@ internal sealed class TrainRun : IDisposable
     private readonly DataSplit _data;
     private readonly Device _device;
     private readonly Experiment _experiment;
-    private readonly IGradientSource _gradients;
+    private readonly IPayloadSource _payloads;
     private readonly Network _layout;
     private readonly ModelWeights _weights;
     private readonly StepRecord _record = new();
@@ -53,7 +53,7 @@ internal sealed class TrainRun : IDisposable
         int localRank = world.Nodes.Take(world.Rank).Count(node => node == world.Nodes[world.Rank]);
         _device = context.Device ?? Own(shared is null ? DeviceChoice.Open(options.Device, options.Threads!.Value, world.Rank, localRank) : new CpuDevice(1));
         Network? own = shared is null ? Own(CreateNetwork(options, _device, _data)) : null;
-        _gradients = shared?.Gradients.ForRank() ?? new NetworkGradient(own!, Own(CreateFeed(options, _data)));
+        _payloads = shared?.Gradients.ForRank() ?? new OwnPayloads(new NetworkGradient(own!, Own(CreateFeed(options, _data))));
         _layout = own ?? shared!.Layout;
         _weights = Own(new ModelWeights(_device, _layout.StateLength));
 
@@ -112,9 +112,9 @@ internal sealed class TrainRun : IDisposable
         // Rank 0's own node reads what rank 0 writes: nobody has to be told.
         int[] readers = isLeader && _world.Rank != 0
             ? [.. Enumerable.Range(0, _world.Size).Where(rank => rank != _world.Rank && _world.Nodes[rank] == _world.Nodes[_world.Rank])] : [];
-        WeightsTaker taker = new(_own, _weights, slots, _device, readers);
+        WeightsTaker taker = new(_own, _weights, slots, _device, readers, _shared?.Weights);
         _worker = Own(new Worker(
-            _own, _groups.Members(group), group, _device, _gradients, _weights, taker, _layout.PayloadLength, _options.Ballot, _experiment.Attack,
+            _own, _groups.Members(group), group, _device, _payloads, _weights, taker, _layout.PayloadLength, _options.Ballot, _experiment.Attack,
             _options.Threads!.Value)
         {
             HoldsBack = _world.Rank != 0,

@@ -30,7 +30,7 @@ internal sealed class VectorSlots : IDisposable
     public void Dispose() => _buffer.Dispose();
 }
 
-/// <summary>Room for a message with a vector.</summary>
+/// <summary>Room for a message with a vector: a <see cref="Head"/>, and the payload behind it.</summary>
 internal sealed class VectorSlot(Device device, View message)
 {
     private readonly HostMirror _mirror = new(device, message);
@@ -46,4 +46,7 @@ internal sealed class VectorSlot(Device device, View message)
 
     /// <summary>What was received goes to the device.</summary>
     public void Send() => _mirror.Send();
+
+    /// <summary>What the device has computed comes to the host.</summary>
+    public void Fetch() => _mirror.Fetch();
 }

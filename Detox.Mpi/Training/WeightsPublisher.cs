@@ -55,7 +55,7 @@ internal sealed class WeightsPublisher(
     {
         Step = step;
         slots.Write(step, weights.Bytes);
-        _xxh128 = weights.Xxh128();
+        _xxh128 = ModelWeights.Xxh128(weights.Bytes);
     }
 
     /// <summary>The weights that come next are the last: with them goes the word that no step follows.</summary>

@@ -13,7 +13,9 @@ internal sealed class WeightsTaker
     private readonly Communicator _world;
     private readonly ModelWeights _weights;
     private readonly WeightsSlots _slots;
+    private readonly SharedCheck? _shared;
     private readonly BallotTree _tree;
+    private readonly bool _readsInPlace;
     private readonly int[] _readers;
     private readonly Head[] _notice = new Head[1];
     private readonly Head[] _wish = new Head[1];
@@ -23,17 +25,29 @@ internal sealed class WeightsTaker
     private Request? _arriving;
     private int _arrivingFrom;
     private Request? _wishing;
+    private bool _isInPlace;
 
     /// <param name="readers">The ranks of this node that read this rank's slots; none where it passes nothing on.</param>
-    public WeightsTaker(Communicator world, ModelWeights weights, WeightsSlots slots, Device device, int[] readers)
+    /// <param name="shared">That of a process whose threads are the ranks; else null.</param>
+    public WeightsTaker(Communicator world, ModelWeights weights, WeightsSlots slots, Device device, int[] readers, SharedCheck? shared = null)
     {
         _world = world;
         _weights = weights;
         _slots = slots;
+        _shared = shared;
+        _readsInPlace = slots.CanRead(0) && device.SharesHostMemory;
+        View = weights.View;
         _tree = weights.Tree(device);
         _readers = readers;
         _told = new Request?[readers.Length];
     }
+
+    /// <summary>The weights that were taken last: where rank 0 has written them for its node, or a copy of this rank's own.</summary>
+    public View View { get; private set; }
+
+    /// <summary>Whether <see cref="View"/> still shows the weights of the step that they were taken for: a rank that was away for two steps may find
+    /// others there. To be asked when they have been read.</summary>
+    public bool AreStill(long step) => !_isInPlace || _slots.IsWritten(0, step);
 
     /// <summary>Takes the weights of the step that rank 0 lets this rank proceed to.</summary>
     /// <param name="isSuperseded">Whether rank 0 has spoken again meanwhile, so that these weights are no longer wanted.</param>
@@ -71,9 +85,21 @@ internal sealed class WeightsTaker
         bool isThere = reads && carrier == 0;
         if (!isThere && !_world.Await(() => Arrived(carrier, step, wantsMessage: !reads), patience) && !(reads && _slots.IsWritten(carrier, step))) return false;
         if (!reads) return true;
-        _slots.Of(carrier, step).CopyTo(_weights.Bytes);
-        _weights.Send();
+        if (carrier == 0 && _readsInPlace)
+        {
+            (View, _isInPlace) = (_slots.AtRoot(step), true);
+            return true;
+        }
+
+        Copy(_slots.Of(carrier, step));
         return true;
+    }
+
+    private void Copy(ReadOnlySpan<byte> weights)
+    {
+        weights.CopyTo(_weights.Bytes);
+        _weights.Send();
+        (View, _isInPlace) = (_weights.View, false);
     }
 
     /// <summary>Whether the weights of the step have come from a rank: as a message, or as the word that they are on its board.</summary>
@@ -87,8 +113,7 @@ internal sealed class WeightsTaker
                 _arriving = null;
                 Head head = MemoryMarshal.Read<Head>(_landing);
                 if (head.Step != step || head.Kind != MessageKind.Weights) continue;
-                _landing.AsSpan(Head.Bytes).CopyTo(_weights.Bytes);
-                _weights.Send();
+                Copy(_landing.AsSpan(Head.Bytes));
                 return true;
             }
 
@@ -114,15 +139,21 @@ internal sealed class WeightsTaker
         }
     }
 
-    private bool IsPromised(in Instruction proceed) => proceed.Carrier == 0 && _slots.CanRead(0)
-        ? _weights.Xxh128() == proceed.Xxh128
-        : _weights.Root(_tree) == proceed.Head.Ballot;
+    private bool IsPromised(in Instruction proceed)
+    {
+        if (_isInPlace) return _shared?.IsPromised(_slots, proceed) ?? IsPromised(_slots, proceed);
+        return proceed.Carrier == 0 && _slots.CanRead(0) ? ModelWeights.Xxh128(_weights.Bytes) == proceed.Xxh128 : _weights.Root(_tree) == proceed.Head.Ballot;
+    }
+
+    /// <summary>Whether rank 0's slot holds what it has promised.</summary>
+    internal static bool IsPromised(WeightsSlots slots, in Instruction proceed)
+        => slots.IsWritten(0, proceed.Head.Step) && ModelWeights.Xxh128(slots.Of(0, proceed.Head.Step)) == proceed.Xxh128;
 
     private void PassOn(in Instruction proceed)
     {
         if (_readers.Length == 0 && proceed.ChildCount == 0) return;
         long step = proceed.Head.Step;
-        _slots.Write(step, _weights.Bytes);
+        _slots.Write(step, _isInPlace ? _slots.Of(0, step) : _weights.Bytes);
         _passing.RemoveAll(request => request.Test());
         for (int child = 0; child < proceed.ChildCount; child++)
             _passing.Add(_world.ImmediateSend<byte>(_slots.Message(step), proceed.Child(child), Tag.Weights));

@@ -17,7 +17,6 @@ internal sealed class Worker : IDisposable
     private static readonly TimeSpan _longestSilence = TimeSpan.FromHours(1);
 
     private readonly Communicator _world;
-    private readonly IGradientSource _gradients;
     private readonly Payload _payload;
     private readonly GroupVote _group;
     private readonly WeightsTaker _taker;
@@ -51,7 +50,7 @@ internal sealed class Worker : IDisposable
         ReadOnlySpan<int> group,
         int groupNumber,
         Device device,
-        IGradientSource gradients,
+        IPayloadSource payloads,
         ModelWeights weights,
         WeightsTaker taker,
         int payloadLength,
@@ -61,10 +60,9 @@ internal sealed class Worker : IDisposable
     {
         _world = world;
         _groupNumber = groupNumber;
-        _gradients = gradients;
         Weights = weights;
         _taker = taker;
-        _payload = new Payload(device, ballot, payloadLength);
+        _payload = new Payload(device, payloads, ballot, payloadLength);
         _attack = attack;
         _threads = threads;
         _group = new GroupVote(world, group);
@@ -152,14 +150,15 @@ internal sealed class Worker : IDisposable
         return true;
     }
 
-    /// <summary>4. Lets an attack read and change the payload as this rank would send it, in the message in which it would.</summary>
+    /// <summary>4. Lets an attack read the payload as this rank would send it, in the message in which it would, and change it where this rank is an attacker.</summary>
     /// <param name="edit">Returns the seconds that it took beyond what the method takes.</param>
     public void EditPayload(Func<Memory<float>, float> edit)
     {
-        _payload.Fetch();
+        if (_attacker is null) _payload.Fetch();
+        else _payload.Own();
         _computeSeconds = SinceWeights();
         _attackSeconds += edit(_payload.Message);
-        _payload.Send();
+        if (_attacker is not null) _payload.Send();
     }
 
     /// <summary>5. The ballot, hinted at to the group and told to rank 0. 6. Whoever completes its group's majority sends its vector at once.</summary>
@@ -338,7 +337,8 @@ internal sealed class Worker : IDisposable
 
     private void Compute(int attempt)
     {
-        _payload.Compute(_gradients, _step, _groupNumber, attempt, _attacker is null ? null : _attack as SampleAttack, Weights.View);
+        _payload.Compute(_step, _groupNumber, attempt, _attacker is null ? null : _attack as SampleAttack, _taker.View);
+        if (!_taker.AreStill(_step)) _weightsDamaged = true;
         if (_attacker is null || _attack.NeedsHonestGradients) return;
         EditPayload(message =>
         {

@@ -25,6 +25,9 @@ internal static class RowCases
         ("few values", (count, seed) => [.. TestDevices.Random(count, seed, 0, 3).Select(MathF.Floor)]),
         ("all equal", (count, seed) => [.. Enumerable.Repeat(-2.5f, count)]),
         ("close", (count, seed) => TestDevices.Random(count, seed, 1, 1.0001f)),
+        ("zeros of both signs", (count, seed) => [.. TestDevices.Random(count, seed, -1, 3).Select(value => value < 0 ? -1 : value < 1 ? -0f : value < 2 ? 0 : 1)]),
+        ("huge", (count, seed) => [.. TestDevices.Random(count, seed, -3e38f, 3e38f)]),
+        ("a NaN here and there", (count, seed) => [.. TestDevices.Random(count, seed, -1, 1).Select(value => value > 0.99f ? float.NaN : value < -0.99f ? -float.NaN : value)]),
     ];
 
     private delegate void Pass(Operands operands, Rows rows);
@@ -38,6 +41,7 @@ internal static class RowCases
             .. _wide.SelectMany(rows => Passes(rows.Count, rows.Width, wild, tiny: false)),
         ]),
         .. Tall(),
+        .. FewRows(),
         .. WeightsThatAreNone(),
         .. ManyDistances(),
     ];
@@ -73,6 +77,14 @@ internal static class RowCases
 
         // More columns than are sorted at a time.
         yield return Case(nameof(MeanAround), 130, 33_000, "wild", tiny: false, length => SampleRows.Values(length, 61, wild: true), (o, rows) => o.Device.Run(new MeanAround(rows, null, 65, o.Unwritten(33_000))));
+    }
+
+    /// <summary>Medians of few rows are found among numbers, and once more where zeros or what is no number are in the way.</summary>
+    private static IEnumerable<OpCase> FewRows()
+    {
+        foreach (int count in (int[])[1, 2, 3, 15, 16, 17, 18, 31, 32, 33, 34, 45, 47, 48, 49, 50, 63, 64])
+            foreach ((string what, Func<int, ulong, float[]> values) in _columns)
+                yield return Case(nameof(CoordinateMedian), count, 99, what, tiny: false, length => values(length, (ulong)count), (o, rows) => o.Device.Run(new CoordinateMedian(rows, o.Unwritten(99))));
     }
 
     private static IEnumerable<OpCase> WeightsThatAreNone()

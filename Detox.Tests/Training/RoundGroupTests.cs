@@ -60,6 +60,26 @@ public sealed class RoundGroupTests
             Assert.That(round.State.Tried, Is.EqualTo(new[] { ScriptedRound.Members[0] }));
         });
 
+    /// <summary>Rank 0 has hashed memory that is its own: what the sender makes of its vector from then on changes nothing.</summary>
+    [Test]
+    public void AVectorThatItsSenderChangesWhenItIsVerifiedStaysAsItWasHashed()
+    {
+        byte[] message = [];
+        ScriptedRound.Run(
+            rank =>
+            {
+                rank.Vote(ScriptedRound.RightBallot, HeadFlags.VectorFollows);
+                message = rank.SendVector(ScriptedRound.Right);
+            },
+            _votes,
+            _votes,
+            round =>
+            {
+                Array.Fill(message, (byte)64);
+                AssertVerified(round);
+            });
+    }
+
     [Test]
     public void AnEmptyVectorIsBlamedAndTheNextHolderAsked() => ScriptedRound.Run(
         rank =>

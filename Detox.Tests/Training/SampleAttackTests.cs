@@ -1,5 +1,6 @@
 using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
+using Detox.Gpu.Digests;
 using Detox.Gpu.Networks;
 using Detox.Mpi.Attacks;
 using Detox.Mpi.Data;
@@ -45,21 +46,74 @@ public sealed class SampleAttackTests
     {
         SampleAttack attack = (SampleAttack)Attack.Parse("label-flip");
         using CpuDevice device = new(1);
-        using DeviceBuffer weights = device.Allocate(1), payload = device.Allocate(2);
+        using DeviceBuffer weights = device.Allocate(1), payload = device.Allocate(Head.Floats + 2);
         Counting source = new();
-        SharedGradients shared = new([source], Groups, 2, device);
-        IGradientSource[] ranks = [shared.ForRank(), shared.ForRank(), shared.ForRank(), shared.ForRank()];
+        using SharedGradients shared = new([source], Groups, 2);
+        VectorSlot own = new(device, payload.All);
+        IPayloadSource[] ranks = [shared.ForRank(), shared.ForRank(), shared.ForRank(), shared.ForRank()];
         for (int step = 0; step < 3; step++)
         {
             for (int rank = 0; rank < ranks.Length; rank++)
             {
                 bool isSpoiled = rank % 2 == 1;
-                ranks[rank].Compute(step, 1, 0, isSpoiled ? attack : null, weights.All, payload.All);
-                Assert.That(CpuDevice.Floats(payload.All).ToArray(), Is.EqualTo(new[] { step, isSpoiled ? 1f : 0 }), $"rank {rank}");
+                VectorSlot payloadOfRank = ranks[rank].Compute(step, 1, 0, isSpoiled ? attack : null, weights.All, own);
+                Assert.That(payloadOfRank.Floats.ToArray(), Is.EqualTo(new[] { step, isSpoiled ? 1f : 0 }), $"rank {rank}");
             }
         }
 
         Assert.That(source.Calls, Is.EqualTo(3 * 2));
+    }
+
+    /// <summary>A rank that is slow may still be sending its vector when the others compute the next ones.</summary>
+    [Test]
+    public void ASharedVectorStaysAsItIsUntilItsLastRankHasAnother()
+    {
+        using CpuDevice device = new(1);
+        using DeviceBuffer weights = device.Allocate(1), payload = device.Allocate(Head.Floats + 2);
+        using SharedGradients shared = new([new Counting()], Groups, 2);
+        VectorSlot own = new(device, payload.All);
+        IPayloadSource slow = shared.ForRank(), quick = shared.ForRank();
+        VectorSlot held = slow.Compute(0, 1, 0, null, weights.All, own);
+        HashSet<VectorSlot> used = [held];
+        for (int step = 1; step < 9; step++)
+        {
+            VectorSlot next = quick.Compute(step, 1, 0, null, weights.All, own);
+            used.Add(next);
+            Assert.That((held.Floats[0], next.Floats[0]), Is.EqualTo((0f, step)));
+        }
+
+        Assert.That(used, Has.Count.EqualTo(2), "vectors, those of ranks that have others are used again");
+        Assert.That(slow.Compute(8, 1, 0, null, weights.All, own).Floats[0], Is.EqualTo(8f));
+        for (int step = 9; step < 12; step++)
+        {
+            used.Add(quick.Compute(step, 1, 0, null, weights.All, own));
+            used.Add(slow.Compute(step, 1, 0, null, weights.All, own));
+        }
+
+        Assert.That(used, Has.Count.EqualTo(2), "no more are needed");
+    }
+
+    /// <summary>One replica hashes; the others have the same ballot and leaves, also when a part was computed since.</summary>
+    [Test]
+    public void ASharedVectorIsHashedOnce()
+    {
+        using CpuDevice device = new(1);
+        using DeviceBuffer weights = device.Allocate(1), payload = device.Allocate(Head.Floats + 2);
+        using SharedGradients shared = new([new Counting()], Groups, 2);
+        VectorSlot own = new(device, payload.All);
+        IPayloadSource[] ranks = [shared.ForRank(), shared.ForRank()];
+        BallotTree tree = new(device, BallotKind.Blake3, 2);
+        for (int step = 0; step < 3; step++)
+        {
+            Ballot[] ballots = new Ballot[2];
+            for (int rank = 0; rank < 2; rank++) ballots[rank] = ranks[rank].Hash(ranks[rank].Compute(step, 1, 0, null, weights.All, own), tree);
+            Assert.That(ballots[0], Is.EqualTo(ballots[1]));
+            VectorSlot vector = ranks[0].Compute(step, 1, 0, null, weights.All, own);
+            vector.Message.Span[Head.Floats] += 1;
+            Assert.That(ranks[0].Hash(vector, tree), Is.EqualTo(ballots[0]), "what nobody may change is not hashed once more");
+            vector.Message.Span[Head.Floats] -= 1;
+            Assert.That(tree.Compute(vector.Payload), Is.EqualTo(ballots[0]));
+        }
     }
 
     private sealed class Counting : IGradientSource

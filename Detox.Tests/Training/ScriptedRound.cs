@@ -40,7 +40,7 @@ internal sealed class ScriptedRound : IDisposable
         WeightsTaker taker = new(world, _weights, _weightsSlots, device, []);
         int own = Groups.GroupOf(0);
         _worker = new Worker(
-            world, Groups.Members(own), own, device, new GivenGradient(setting.OwnVector), _weights, taker, Floats, BallotKind.Blake3, Attack.Parse("none"), threads: 1);
+            world, Groups.Members(own), own, device, new OwnPayloads(new GivenGradient(setting.OwnVector)), _weights, taker, Floats, BallotKind.Blake3, Attack.Parse("none"), threads: 1);
         _slots = new VectorSlots(device, SlotCount, Floats);
         StepPatience patience = new(options.Patience);
         patience.Add(setting.StepSeconds);
@@ -164,7 +164,7 @@ internal sealed class ScriptedRound : IDisposable
         Round.Ranks[0].TrySay(new Instruction
         {
             Head = new Head { Step = Step, Kind = MessageKind.Proceed },
-            Xxh128 = _weights.Xxh128(),
+            Xxh128 = ModelWeights.Xxh128(_weights.Bytes),
             PatienceSeconds = LongWait,
         });
         _worker.TakeUp();
@@ -270,15 +270,17 @@ internal sealed class ScriptedRank(Communicator world)
         SendVector(vector, step);
     }
 
-    public void SendVector(float[] vector, long step = ScriptedRound.Step) => Send(MessageKind.Vector, MemoryMarshal.AsBytes(vector.AsSpan()), step);
+    /// <returns>The message as it lies in the sender's memory.</returns>
+    public byte[] SendVector(float[] vector, long step = ScriptedRound.Step) => Send(MessageKind.Vector, MemoryMarshal.AsBytes(vector.AsSpan()), step);
 
     /// <summary>A head and what follows it.</summary>
-    public void Send(MessageKind kind, ReadOnlySpan<byte> body, long step = ScriptedRound.Step)
+    public byte[] Send(MessageKind kind, ReadOnlySpan<byte> body, long step = ScriptedRound.Step)
     {
         byte[] message = new byte[Head.Bytes + body.Length];
         MemoryMarshal.Write(message, new Head { Step = step, Kind = kind, Length = body.Length });
         body.CopyTo(message.AsSpan(Head.Bytes));
         Send(message);
+        return message;
     }
 
     public void Send(Head head) => Send(MemoryMarshal.AsBytes(new ReadOnlySpan<Head>(in head)).ToArray());

@@ -35,6 +35,40 @@ public sealed partial class WeightsTests
         if (rank.Number == 0) Assert.That(rank.World.Probe(1, Tag.ToServer, out _, out _), Is.False, "nothing was asked for");
     });
 
+    /// <summary>A rank that computes for so long that rank 0 writes the step after the next knows that it has read some of both.</summary>
+    [Test]
+    public void WhatIsReadInPlaceIsKnownToBeOverwritten() => Run(_oneNode[..2], rank =>
+    {
+        if (rank.Number == 0) rank.WriteOwn(Step);
+        rank.World.Barrier();
+        if (rank.Number == 1) rank.AssertTaken(Promise(0), Step);
+        rank.World.Barrier();
+        if (rank.Number == 0) rank.WriteOwn(Step + 1);
+        rank.World.Barrier();
+        if (rank.Number == 1) Assert.That(rank.Taker.AreStill(Step), Is.True, "while the next ones are written");
+        rank.World.Barrier();
+        if (rank.Number == 0) rank.WriteOwn(Step + 2);
+        rank.World.Barrier();
+        if (rank.Number == 1) Assert.That(rank.Taker.AreStill(Step), Is.False, "when those after the next are written");
+    });
+
+    /// <summary>In one process the ranks ask once for all; in the next step anew.</summary>
+    [Test]
+    public void WhatRanksOfAProcessReadIsCheckedOnceAStep() => Run(_oneNode[..1], rank =>
+    {
+        SharedCheck shared = new();
+        rank.WriteOwn(Step);
+        Assert.That(shared.IsPromised(rank.Slots, Promise(0)), Is.True);
+        rank.Slots.Message(Step).Span[^1] ^= 1;
+        Assert.That(shared.IsPromised(rank.Slots, Promise(0)), Is.True, "the same step once more");
+        rank.WriteOwn(Step + 1);
+        rank.Slots.Message(Step + 1).Span[^1] ^= 1;
+        Assert.That(shared.IsPromised(rank.Slots, Promise(0, step: Step + 1)), Is.False, "damaged weights of the next step");
+        rank.WriteOwn(Step + 1);
+        Assert.That(shared.IsPromised(rank.Slots, Promise(0, step: Step + 1)), Is.False, "the same step once more");
+        Assert.That(shared.IsPromised(rank.Slots, Promise(0, step: Step + 2)), Is.False, "weights that are not there");
+    });
+
     /// <summary>A bit of the weights' first, some, or last float.</summary>
     [TestCase(0)]
     [TestCase(9_999)]
@@ -231,7 +265,7 @@ public sealed partial class WeightsTests
         using ModelWeights right = new(device, Floats);
         Weights(step).CopyTo(right.Bytes);
         right.Send();
-        UInt128 xxh128 = right.Xxh128();
+        UInt128 xxh128 = ModelWeights.Xxh128(right.Bytes);
         Ballot root = right.Root(right.Tree(device));
         Assert.That(xxh128, Is.EqualTo(XxHash128.HashToUInt128(right.Bytes)));
         return new Instruction
@@ -314,7 +348,8 @@ public sealed partial class WeightsTests
         public void AssertTaken(Instruction promised, long step)
         {
             Assert.That(Take(promised), Is.True, "whether the weights came");
-            Comparisons.BitEqual(MemoryMarshal.Cast<byte, float>(Weights(step)), Own.Values, $"the weights of step {step}");
+            Comparisons.BitEqual(MemoryMarshal.Cast<byte, float>(Weights(step)), CpuDevice.Floats(Taker.View), $"the weights of step {step}");
+            Assert.That(Taker.AreStill(step), Is.True, "whether they are still there");
         }
 
         /// <summary>For rank 0: hears that a rank wants the weights, and sends it a message.</summary>

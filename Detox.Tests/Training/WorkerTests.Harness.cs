@@ -29,10 +29,17 @@ public sealed partial class WorkerTests
             Say(new Instruction
             {
                 Head = new Head { Step = step, Kind = MessageKind.Proceed, Flags = flags },
-                Xxh128 = weights.Xxh128(),
+                Xxh128 = ModelWeights.Xxh128(weights.Bytes),
                 PatienceSeconds = 10,
                 HoldSeconds = hold,
             });
+        }
+
+        /// <summary>Writes a step's weights without a word.</summary>
+        public void Overwrite(long step)
+        {
+            weights.Values.Fill(step);
+            slots.Write(step, weights.Bytes);
         }
 
         public void Say(MessageKind kind, int number = 0) => Say(new Instruction { Head = new Head { Step = Step, Kind = kind, Number = number } });
@@ -89,7 +96,7 @@ public sealed partial class WorkerTests
             World = world;
             _meeting = meeting;
             WeightsTaker taker = new(world, weights, slots, device, []);
-            Worker = new Worker(world, [0, 1, 2], 5, device, this, weights, taker, Floats, BallotKind.Blake3, Attack.Parse(attack), threads: 1)
+            Worker = new Worker(world, [0, 1, 2], 5, device, new OwnPayloads(this), weights, taker, Floats, BallotKind.Blake3, Attack.Parse(attack), threads: 1)
             {
                 HoldsBack = holdsBack,
             };
@@ -103,6 +110,9 @@ public sealed partial class WorkerTests
         public List<(long Step, int Group, int Attempt)> Asked { get; } = [];
 
         public (int Taken, int Given) Turns => (World.Taken, World.Given);
+
+        /// <summary>Done when the weights have been looked at, and before the gradient is there.</summary>
+        public Action WhileItComputes { get; set; } = static () => { };
 
         public void Meet() => _meeting.SignalAndWait(TimeSpan.FromSeconds(ScriptedRound.LongWait));
 
@@ -118,6 +128,7 @@ public sealed partial class WorkerTests
         {
             Assert.That(CpuDevice.Floats(weights)[0], Is.EqualTo(step), "the weights of the step");
             Asked.Add((step, group, attempt));
+            WhileItComputes();
             Thread.Sleep(TimeSpan.FromSeconds(ComputeSeconds));
             Payload(step, attempt).CopyTo(CpuDevice.Floats(payload));
         }

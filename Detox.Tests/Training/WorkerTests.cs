@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Detox.Gpu.Devices.Cpu;
 using Detox.Gpu.Digests;
+using Detox.Mpi.Attacks;
 using Detox.Mpi.Messaging;
 using Detox.Mpi.Training;
 using NUnit.Framework;
@@ -216,8 +217,8 @@ public sealed partial class WorkerTests
         },
         rank =>
         {
-            rank.Worker.NextStep();
-            rank.Worker.ComputeGradient(attacker: null);
+            long? step = rank.Worker.NextStep();
+            rank.Worker.ComputeGradient(new AttackContext(Seed: 1, step!.Value, Rank: 1));
             rank.Worker.EditPayload(message =>
             {
                 Comparisons.BitEqual(Payload(Step, 0), message.Span[Head.Floats..], "the payload behind its head");
@@ -225,6 +226,50 @@ public sealed partial class WorkerTests
                 return 1.5f;
             });
             rank.Worker.Vote();
+            rank.VoteInNextStep();
+        },
+        attack: "alie");
+
+    /// <summary>Where attackers are told honest payloads, an honest rank's is read, and stays what it has computed.</summary>
+    [Test]
+    public void AnHonestPayloadIsReadAsItIs() => Run(
+        server =>
+        {
+            server.LetProceed(Step);
+            Assert.That(server.HearBallot().Ballot, Is.EqualTo(BallotOf(Payload(Step, 0))));
+        },
+        rank =>
+        {
+            rank.Worker.NextStep();
+            rank.Worker.ComputeGradient(attacker: null);
+            rank.Worker.EditPayload(message =>
+            {
+                Comparisons.BitEqual(Payload(Step, 0), message.Span[Head.Floats..], "the payload behind its head");
+                return 0;
+            });
+            rank.Worker.Vote();
+        },
+        attack: "alie");
+
+    /// <summary>Whoever computes for two steps with weights that it reads where rank 0 writes them has read no step's.</summary>
+    [Test]
+    public void WeightsThatWereOverwrittenMeanwhileAreDamagedOnes() => Run(
+        server =>
+        {
+            server.LetProceed(Step);
+            server.Meet();
+            server.Overwrite(Step + 2);
+            server.Meet();
+            Head vote = server.HearBallot();
+            Assert.That((vote.Ballot, vote.Flags), Is.EqualTo((Ballot.Invalid, HeadFlags.WeightsDamaged)));
+        },
+        rank =>
+        {
+            rank.WhileItComputes = () =>
+            {
+                rank.Meet();
+                rank.Meet();
+            };
             rank.VoteInNextStep();
         });
 

@@ -20,6 +20,10 @@ public sealed unsafe class CpuBuffer : DeviceBuffer
         GC.AddMemoryPressure((long)bytes);
     }
 
+    /// <summary>Over memory that is somebody else's, who keeps it where it is.</summary>
+    public CpuBuffer(float* memory, long length)
+        : base(length) => _data = memory;
+
     ~CpuBuffer() => Free();
 
     public float* Pointer => _data != null ? _data : throw new ObjectDisposedException(nameof(CpuBuffer));
@@ -37,9 +41,10 @@ public sealed unsafe class CpuBuffer : DeviceBuffer
 
     private void Free()
     {
-        if (_data == null) return;
-        NativeMemory.Free(_allocated);
         _data = null;
+        if (_allocated == null) return;
+        NativeMemory.Free(_allocated);
+        _allocated = null;
         GC.RemoveMemoryPressure(Math.Max(Length, 1) * sizeof(float));
     }
 

@@ -56,7 +56,7 @@ internal static unsafe class ColumnSort
         }
     }
 
-    // Eight rows in registers, by the 19 pairs that eight values need. Rows that are missing sort last.
+    // Eight rows in registers. Rows that are missing sort last.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SortBlock<TLanes, V>(float** rows, int count, long j, float* buffer, nint stride)
         where TLanes : struct, ILanes<V>
@@ -72,25 +72,7 @@ internal static unsafe class ColumnSort
         V g = count > 6 ? TLanes.ToOrder(TLanes.Load(rows[6] + j)) : last;
         V h = count > 7 ? TLanes.ToOrder(TLanes.Load(rows[7] + j)) : last;
 
-        Exchange<TLanes, V>(ref a, ref b);
-        Exchange<TLanes, V>(ref c, ref d);
-        Exchange<TLanes, V>(ref e, ref f);
-        Exchange<TLanes, V>(ref g, ref h);
-        Exchange<TLanes, V>(ref a, ref c);
-        Exchange<TLanes, V>(ref b, ref d);
-        Exchange<TLanes, V>(ref e, ref g);
-        Exchange<TLanes, V>(ref f, ref h);
-        Exchange<TLanes, V>(ref b, ref c);
-        Exchange<TLanes, V>(ref f, ref g);
-        Exchange<TLanes, V>(ref a, ref e);
-        Exchange<TLanes, V>(ref b, ref f);
-        Exchange<TLanes, V>(ref c, ref g);
-        Exchange<TLanes, V>(ref d, ref h);
-        Exchange<TLanes, V>(ref c, ref e);
-        Exchange<TLanes, V>(ref d, ref f);
-        Exchange<TLanes, V>(ref b, ref c);
-        Exchange<TLanes, V>(ref d, ref e);
-        Exchange<TLanes, V>(ref f, ref g);
+        Sort8<ExactOrder<TLanes, V>, V>(ref a, ref b, ref c, ref d, ref e, ref f, ref g, ref h);
 
         TLanes.Store(a, buffer);
         TLanes.Store(b, buffer + stride);
@@ -102,13 +84,40 @@ internal static unsafe class ColumnSort
         TLanes.Store(h, buffer + (7 * stride));
     }
 
+    /// <summary>The 19 pairs that eight values need.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Exchange<TLanes, V>(ref V low, ref V high)
-        where TLanes : struct, ILanes<V>
+    public static void Sort8<TOrder, V>(ref V a, ref V b, ref V c, ref V d, ref V e, ref V f, ref V g, ref V h)
+        where TOrder : struct, IColumnOrder<V>
         where V : unmanaged
     {
-        V smaller = TLanes.OrderMin(low, high);
-        high = TLanes.OrderMax(low, high);
+        Exchange<TOrder, V>(ref a, ref b);
+        Exchange<TOrder, V>(ref c, ref d);
+        Exchange<TOrder, V>(ref e, ref f);
+        Exchange<TOrder, V>(ref g, ref h);
+        Exchange<TOrder, V>(ref a, ref c);
+        Exchange<TOrder, V>(ref b, ref d);
+        Exchange<TOrder, V>(ref e, ref g);
+        Exchange<TOrder, V>(ref f, ref h);
+        Exchange<TOrder, V>(ref b, ref c);
+        Exchange<TOrder, V>(ref f, ref g);
+        Exchange<TOrder, V>(ref a, ref e);
+        Exchange<TOrder, V>(ref b, ref f);
+        Exchange<TOrder, V>(ref c, ref g);
+        Exchange<TOrder, V>(ref d, ref h);
+        Exchange<TOrder, V>(ref c, ref e);
+        Exchange<TOrder, V>(ref d, ref f);
+        Exchange<TOrder, V>(ref b, ref c);
+        Exchange<TOrder, V>(ref d, ref e);
+        Exchange<TOrder, V>(ref f, ref g);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Exchange<TOrder, V>(ref V low, ref V high)
+        where TOrder : struct, IColumnOrder<V>
+        where V : unmanaged
+    {
+        V smaller = TOrder.Min(low, high);
+        high = TOrder.Max(low, high);
         low = smaller;
     }
 }

@@ -61,8 +61,27 @@ public readonly unsafe ref partial struct CoordinateMedian(Rows rows, View outpu
     void IVectorOp.Run<TLanes, V>(CpuDevice device)
     {
         int n = Rows.Count;
+        if (n <= ColumnMedian.MostRows)
+        {
+            ColumnBlocks<TLanes, V, OfFewRows>.Run(device, Rows, new OfFewRows(n), Output);
+            return;
+        }
+
         SortingNetwork network = _networks.GetOrAdd(n, static n => new SortingNetwork(n, (n - 1) / 2, n / 2));
-        SortedColumns<TLanes, V, Middles>.Run(device, Rows, network, new Middles(n), Output);
+        SortedColumns<Middles>.Run<TLanes, V>(device, Rows, network, new Middles(n), Output);
+    }
+
+    private readonly struct OfFewRows(int n) : IColumns
+    {
+        public int BufferRows => ColumnMedian.BufferRows(n);
+
+        public bool TakesFour => false;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Run<TLanes, V>(float** rows, long column, int vectors, float* buffer, float* output)
+            where TLanes : struct, ILanes<V>
+            where V : unmanaged
+            => TLanes.Store(ColumnMedian.Of<TLanes, V>(rows, n, column, buffer), output);
     }
 
     private readonly struct Middles(int n) : ISortedColumns

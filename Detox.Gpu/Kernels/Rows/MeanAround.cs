@@ -72,7 +72,7 @@ public readonly unsafe ref struct MeanAround(Rows rows, int? trim, int keep, Vie
     void IVectorOp.Run<TLanes, V>(CpuDevice device)
     {
         SortingNetwork network = _networks.GetOrAdd(Rows.Count, static n => new SortingNetwork(n, 0, n - 1));
-        SortedColumns<TLanes, V, Window>.Run(device, Rows, network, Around, Output);
+        SortedColumns<Window>.Run<TLanes, V>(device, Rows, network, Around, Output);
     }
 
     internal readonly struct Window(int n, int trim, int keep) : ISortedColumns, ISortedColumn

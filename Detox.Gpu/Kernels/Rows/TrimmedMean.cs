@@ -53,7 +53,7 @@ public readonly unsafe ref struct TrimmedMean(Rows rows, int trim, View output) 
     void IVectorOp.Run<TLanes, V>(CpuDevice device)
     {
         SortingNetwork network = _networks.GetOrAdd((Rows.Count, Trim), static key => new SortingNetwork(key.Rows, key.Trim, key.Rows - 1 - key.Trim));
-        SortedColumns<TLanes, V, Middle>.Run(device, Rows, network, new Middle(Rows.Count, Trim), Output);
+        SortedColumns<Middle>.Run<TLanes, V>(device, Rows, network, new Middle(Rows.Count, Trim), Output);
     }
 
     /// <summary>The mean of what is left of n vectors in order, at buffer, buffer + stride, ...</summary>

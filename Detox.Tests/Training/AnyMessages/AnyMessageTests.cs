@@ -76,7 +76,10 @@ public sealed class AnyMessageTests
         ProtocolRule[] flood = [.. Enumerable.Range(0, attackers).Select(attacker
             => new ProtocolRule(attacker, MessageKind.Ballot, From: 0, Every: 1, Deed.Precede, Origin.Copy, Change.Tag | Change.Destination, times, Salt: 0))];
         int held = ProtocolRun.Check(new ProtocolCase(Ranks: 9, GroupSize: 3, nodeSize, wait, Seed: 1, flood));
-        Assert.That(held, Is.LessThan(times * attackers), "as many messages wait for a rank as all ranks are sent in a step");
+
+        // Where steps do not wait for all, a rank may be away for some of the 25; they would leave it a thousand.
+        int most = (wait == Wait.All ? 1 : 2) * times * attackers;
+        Assert.That(held, Is.LessThan(most), "as many messages wait for a rank as all ranks are sent in so many steps");
     }
 
     /// <summary>A rank that is late leaves weights, and words about them, untaken: it gets the next ones all the same, and nobody is to blame.</summary>
