@@ -8,7 +8,7 @@ namespace Detox.Gpu.Devices.Cpu;
 public sealed unsafe class CpuBuffer : DeviceBuffer
 {
     private const int Alignment = 64;
-    private void* _allocated;
+    private readonly void* _allocated;
     private float* _data;
 
     public CpuBuffer(long length)
@@ -21,15 +21,13 @@ public sealed unsafe class CpuBuffer : DeviceBuffer
     }
 
     /// <summary>Over memory that is somebody else's, who keeps it where it is.</summary>
-    public CpuBuffer(float* memory, long length)
-        : base(length) => _data = memory;
+    public CpuBuffer(float* memory, long length) : base(length) => _data = memory;
 
     ~CpuBuffer() => Free();
 
     public float* Pointer => _data != null ? _data : throw new ObjectDisposedException(nameof(CpuBuffer));
 
-    internal Memory<float> Slice(long offset, long length)
-        => new Window(this, offset, checked((int)length)).Memory;
+    internal Memory<float> Slice(long offset, long length) => new Window(this, offset, checked((int)length)).Memory;
 
     internal override Span<float> Floats(long offset, long length) => new(Pointer + offset, checked((int)length));
 
@@ -41,11 +39,10 @@ public sealed unsafe class CpuBuffer : DeviceBuffer
 
     private void Free()
     {
-        _data = null;
-        if (_allocated == null) return;
+        if (_data == null) return;
         NativeMemory.Free(_allocated);
-        _allocated = null;
-        GC.RemoveMemoryPressure(Math.Max(Length, 1) * sizeof(float));
+        if (_allocated != null) GC.RemoveMemoryPressure(Math.Max(Length, 1) * sizeof(float));
+        _data = null;
     }
 
     private sealed class Window(CpuBuffer buffer, long offset, int length) : MemoryManager<float>
