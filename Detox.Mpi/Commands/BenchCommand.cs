@@ -15,8 +15,8 @@ internal static class BenchCommand
 
     public static Command Create()
     {
-        Option<bool> json = new("--json") { Description = "an array of {name, case, threads, seconds (median), gflops, bytes_per_second, share_of_peak, launches, waits, bytes_copied}" };
-        Option<string> only = new("--only") { Description = "measure only names that begin so: gradient, step, gemm, rule, aggregate, ballot, kernel, layer", HelpName = "NAME" };
+        Option<bool> json = new("--json") { Description = "an array of {name, case, threads, seconds (median), gflops, bytes_per_second, share_of_peak, ratio_to_pure, launches, waits, bytes_copied}" };
+        Option<string> only = new("--only") { Description = "measure only names that begin so: gradient, step (and with it steps: those of whole runs, five rounds of some minutes), gemm, rule, aggregate, ballot, kernel, layer", HelpName = "NAME" };
         Option<int[]> threads = new("--threads")
         {
             Description = "threads to measure with; may be given several times (1 and all)",
@@ -29,7 +29,13 @@ internal static class BenchCommand
             HelpName = "DEVICE",
             DefaultValueFactory = _ => "cpu",
         };
-        Command command = new("bench", "Time gradients, steps, matrix products, rules, ballots, every op and the layers of networks on this machine.") { json, only, threads, device };
+        Option<string> data = new("--data")
+        {
+            Description = "what steps of whole runs train on, as train's --data; the built-in sets are drawn while they train, which takes its time",
+            HelpName = "DATA",
+            DefaultValueFactory = _ => "digits",
+        };
+        Command command = new("bench", "Time gradients, steps, matrix products, rules, ballots, every op and the layers of networks on this machine.") { json, only, threads, device, data };
         command.SetAction(parsed =>
         {
             int[] counts = parsed.GetValue(threads)!;
@@ -37,12 +43,12 @@ internal static class BenchCommand
                 throw new DetoxException(ExitCode.Usage, $"--threads {bad}: at least 1.");
             string choice = parsed.GetValue(device)!;
             if (DeviceChoice.Problem(choice) is { } problem) throw new DetoxException(ExitCode.Usage, problem);
-            return (int)Execute(parsed.GetValue(json), parsed.GetValue(only) ?? "", counts, choice);
+            return (int)Execute(parsed.GetValue(json), parsed.GetValue(only) ?? "", counts, choice, parsed.GetValue(data)!);
         });
         return command;
     }
 
-    private static ExitCode Execute(bool json, string only, int[] threads, string device)
+    private static ExitCode Execute(bool json, string only, int[] threads, string device, string data)
     {
         List<Measurement> measurements = [];
         Table table = new Table().Border(TableBorder.Simple)
@@ -52,23 +58,24 @@ internal static class BenchCommand
             .AddColumn(new TableColumn("median").RightAligned().NoWrap())
             .AddColumn(new TableColumn("GFLOP/s").RightAligned())
             .AddColumn(new TableColumn("GB/s").RightAligned())
-            .AddColumn(new TableColumn("of peak").RightAligned());
+            .AddColumn(new TableColumn("of peak").RightAligned())
+            .AddColumn(new TableColumn("x pure").RightAligned());
         Dictionary<string, double> cpuSeconds = [];
         bool compares = device != "cpu";
         if (compares)
         {
             // The CPU device first, with all its threads: what the other one is compared with.
-            foreach (Measurement m in Benchmarks.Run("cpu", only, [Environment.ProcessorCount])) cpuSeconds[m.Case] = m.Seconds;
+            foreach (Measurement m in Benchmarks.Run("cpu", only, [Environment.ProcessorCount], data)) cpuSeconds[m.Case] = m.Seconds;
             table.AddColumn(new TableColumn("to CPU").RightAligned())
                 .AddColumn(new TableColumn("launches").RightAligned())
                 .AddColumn(new TableColumn("waits").RightAligned())
                 .AddColumn(new TableColumn("MB copied").RightAligned());
         }
 
-        foreach (Measurement m in Benchmarks.Run(device, only, compares ? [1] : threads))
+        foreach (Measurement m in Benchmarks.Run(device, only, compares ? [1] : threads, data))
         {
             measurements.Add(m);
-            List<string> row = [m.Name, m.Case, m.Threads.ToString(CultureInfo.InvariantCulture), Time(m.Seconds), Rate(m.Gflops), Rate(m.BytesPerSecond / 1e9), Share(m.ShareOfPeak)];
+            List<string> row = [m.Name, m.Case, m.Threads.ToString(CultureInfo.InvariantCulture), Time(m.Seconds), Rate(m.Gflops), Rate(m.BytesPerSecond / 1e9), Share(m.ShareOfPeak), m.OfPure?.ToString("F2", CultureInfo.InvariantCulture) ?? ""];
             if (compares)
             {
                 row.Add((cpuSeconds[m.Case] / m.Seconds).ToString("F3", CultureInfo.InvariantCulture));
@@ -107,6 +114,7 @@ internal static class BenchCommand
                 StepLine.WriteFinite(writer, "gflops", m.Gflops ?? double.NaN);
                 StepLine.WriteFinite(writer, "bytes_per_second", m.BytesPerSecond ?? double.NaN);
                 StepLine.WriteFinite(writer, "share_of_peak", m.ShareOfPeak ?? double.NaN);
+                StepLine.WriteFinite(writer, "ratio_to_pure", m.OfPure ?? double.NaN);
                 StepLine.WriteFinite(writer, "launches", m.Work?.Launches ?? double.NaN);
                 StepLine.WriteFinite(writer, "waits", m.Work?.Waits ?? double.NaN);
                 StepLine.WriteFinite(writer, "bytes_copied", m.Work?.BytesCopied ?? double.NaN);

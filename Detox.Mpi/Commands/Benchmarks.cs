@@ -21,6 +21,9 @@ internal sealed record Measurement(string Name, string Case, int Threads, double
 {
     /// <summary>What one run asks of a GPU; null where that is not counted.</summary>
     public DeviceWork? Work { get; init; }
+
+    /// <summary>How many times as long as its gradients alone; null where it is no step of a run.</summary>
+    public double? OfPure { get; init; }
 }
 
 /// <summary>The measurements of bench: warmed up, repeated, medians.</summary>
@@ -34,12 +37,17 @@ internal static class Benchmarks
 
     private static readonly string[] _rules = ["mean", "median", "geometric-median", "multi-krum", "bulyan"];
 
-    public static IReadOnlyList<string> Names { get; } = ["gradient", "step", "gemm", "rule", "aggregate", "ballot", "kernel", "layer"];
+    public static IReadOnlyList<string> Names { get; } = ["gradient", "step", "steps", "gemm", "rule", "aggregate", "ballot", "kernel", "layer"];
 
     /// <summary>Every measurement whose name begins with <paramref name="only"/>, one after another.</summary>
-    public static IEnumerable<Measurement> Run(string choice, string only, IReadOnlyList<int> threadCounts)
+    /// <param name="data">What whole runs train on, as train's --data.</param>
+    public static IEnumerable<Measurement> Run(string choice, string only, IReadOnlyList<int> threadCounts, string data)
     {
         bool Wanted(string name) => name.StartsWith(only, StringComparison.Ordinal);
+
+        // Whole runs take minutes: only who asks for them gets them.
+        if (only.Length > 0 && choice == "cpu" && Wanted("steps"))
+            foreach (Measurement step in StepRuns.Measure(data)) yield return step;
         foreach (int threads in threadCounts)
         {
             using Device device = DeviceChoice.Open(choice, threads, rank: 0, localRank: 0);
@@ -296,7 +304,7 @@ internal static class Benchmarks
     /// <summary>How long a case is run to warm up, then to measure it, and the longest where that is less than the fewest runs take.</summary>
     private sealed record Timing(double WarmSeconds, double MeasureSeconds, double LongestSeconds, int FewestRuns);
 
-    private static double Middle(List<double> seconds)
+    public static double Middle(List<double> seconds)
     {
         seconds.Sort();
         return (seconds[(seconds.Count - 1) / 2] + seconds[seconds.Count / 2]) / 2;

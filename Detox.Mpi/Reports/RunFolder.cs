@@ -13,9 +13,9 @@ namespace Detox.Mpi.Reports;
 /// appear whole or not at all. A folder that cannot be made is an error; once training runs, a failed write is one of the losses.</remarks>
 internal sealed class RunFolder : IDisposable
 {
-    public const string Config = "config.toml", Steps = "steps.jsonl", Blames = "blame.csv";
+    public const string Config = "config.toml", Steps = "steps.jsonl", Blames = "blame.csv", Result = "result.json";
 
-    private const string Evaluations = "evaluations.csv", RanksFile = "ranks.csv", Result = "result.json", ResumeMe = "resume-me", QuarantineFile = "quarantine.txt";
+    private const string Evaluations = "evaluations.csv", RanksFile = "ranks.csv", ResumeMe = "resume-me", QuarantineFile = "quarantine.txt";
 
     private static readonly string[] _files = [Config, Steps, Evaluations, Blames, RanksFile, Result, QuarantineFile];
 
