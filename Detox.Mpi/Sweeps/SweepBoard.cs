@@ -21,10 +21,11 @@ internal sealed class SweepBoard(SweepProgress progress, bool isLive, string pre
     public static bool IsTerminal => AnsiConsole.Profile.Capabilities.Ansi && AnsiConsole.Profile.Out.IsTerminal;
 
     /// <summary>Says that a cell is over, where nobody sees the table.</summary>
-    public void Say(CellEnd end)
+    /// <param name="number">How many are over.</param>
+    public void Say(CellEnd end, int number)
     {
         if (isLive) return;
-        lock (_lock) Console.Out.WriteLine($"{prefix}{progress.Ended.Count}/{progress.Count} {end.Cell.Folder}: {What(end)}; {Left(progress.SecondsLeft())}");
+        lock (_lock) Console.Out.WriteLine($"{prefix}{number}/{progress.Count} {end.Cell.Folder}: {What(end)}; {Left(progress.SecondsLeft())}");
     }
 
     /// <summary>Shows the table until all cells are over.</summary>

@@ -41,13 +41,15 @@ internal sealed class SweepProgress(IReadOnlyList<SweepCell> todo, int atOnce, C
         }
     }
 
-    public void End(CellRun run, CellEnd end)
+    /// <summary>Returns how many are over now.</summary>
+    public int End(CellRun run, CellEnd end)
     {
         if (end is { State: CellState.Finished, Result: { } result }) costs.Add(end.Cell, result.Steps, result.Seconds, end.Seconds);
         lock (_lock)
         {
             _running.Remove(run);
             _ended.Add(end);
+            return _ended.Count;
         }
     }
 

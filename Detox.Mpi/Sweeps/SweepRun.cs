@@ -39,8 +39,7 @@ internal sealed class SweepRun(IReadOnlyList<SweepCell> cells, DataShelf data, i
         while (!stop.IsWanted && progress.Take(cell => new CellRun(cell, data, threads, stop)) is { } run)
         {
             CellEnd end = run.Execute();
-            progress.End(run, end);
-            board.Say(end);
+            board.Say(end, progress.End(run, end));
         }
     }
 }
