@@ -109,7 +109,7 @@ internal static class SweepCommand
             CostModel costs = new();
             List<SweepCell> own = [.. cells.Where((_, i) => share.Has(i))];
             List<SweepCell> left = Left(own, costs, out _);
-            string prefix = share.Count > 1 ? $"{share.Index} of {share.Count}: " : "";
+            string prefix = share.Count > 1 ? $"process {share.Index} of {share.Count}: " : "";
             if (share.Index == 0) SayGrid(grid, cells, share.Count > 1 ? null : own.Count - left.Count);
             if (left.Count == 0) return Judge(own, [], stop);
 
@@ -127,11 +127,11 @@ internal static class SweepCommand
         /// <summary>Says what failed, of this process's cells, now or before.</summary>
         private ExitCode Judge(List<SweepCell> own, IReadOnlyList<CellEnd> ends, StopSignals stop)
         {
-            HashSet<string> ended = [.. ends.Select(end => end.Cell.Folder)];
+            Dictionary<string, CellEnd> ended = ends.ToDictionary(end => end.Cell.Folder);
             bool hasFailed = false, isWhole = true;
             foreach (SweepCell cell in own)
             {
-                CellEnd? end = ends.FirstOrDefault(end => end.Cell == cell)
+                CellEnd? end = ended.GetValueOrDefault(cell.Folder)
                     ?? (CellResult.Read(Path.Combine(Out, cell.Folder)) is { } result ? CellEnd.Of(cell, result) : null);
                 if (end is { State: CellState.Finished }) continue;
                 if (end is null or { State: CellState.Stopped })
@@ -155,7 +155,7 @@ internal static class SweepCommand
             folder.WriteTable(grid, cells);
             int finished = cells.Count(cell => CellResult.Read(Path.Combine(Out, cell.Folder)) is not null);
             Console.Out.WriteLine($"{finished} of {cells.Count} cells have a result; table {folder.TablePath}");
-            if (code == ExitCode.StoppedWithCheckpoint) Console.Out.WriteLine($"stopped; to go on: the same command");
+            if (code == ExitCode.StoppedWithCheckpoint) Console.Out.WriteLine("stopped; to go on: the same command");
             return code;
         }
 
@@ -176,7 +176,7 @@ internal static class SweepCommand
             foreach (SweepCell cell in cells)
             {
                 string folder = Path.Combine(Out, cell.Folder);
-                if (CellResult.Read(folder) is { } result)
+                if (CellResult.ReadSealed(folder) is { } result)
                 {
                     costs.Add(cell, result.Steps, result.Seconds);
                     continue;

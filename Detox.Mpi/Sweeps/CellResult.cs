@@ -38,6 +38,9 @@ internal sealed record CellResult(IReadOnlyList<string> Columns, double Accuracy
         }
     }
 
+    /// <summary>That of a cell with which nothing is left to do: it has its manifest, which comes last.</summary>
+    public static CellResult? ReadSealed(string folder) => File.Exists(Path.Combine(folder, Manifest.FileName)) ? Read(folder) : null;
+
     /// <summary>Writes the manifest of a cell that was killed between its result and that.</summary>
     public static void Seal(string folder)
     {

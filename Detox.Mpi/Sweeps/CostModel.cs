@@ -10,6 +10,7 @@ internal sealed class CostModel
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, (double Seconds, int Count)> _measured = [];
+    private readonly Dictionary<string, string[]> _keys = [];
     private double _beside;
     private int _besides;
 
@@ -29,7 +30,7 @@ internal sealed class CostModel
         if (steps <= 0) return;
         lock (_lock)
         {
-            foreach (string key in Keys(cell))
+            foreach (string key in KeysOf(cell))
             {
                 (double sum, int count) = _measured.GetValueOrDefault(key);
                 _measured[key] = (sum + (seconds / steps), count + 1);
@@ -46,10 +47,16 @@ internal sealed class CostModel
     {
         lock (_lock)
         {
-            foreach (string key in Keys(cell))
+            foreach (string key in KeysOf(cell))
                 if (_measured.TryGetValue(key, out (double Seconds, int Count) known)) return (known.Seconds / known.Count * cell.Options.Steps) + Beside;
             return Unknown;
         }
+    }
+
+    private string[] KeysOf(SweepCell cell)
+    {
+        if (!_keys.TryGetValue(cell.Folder, out string[]? keys)) _keys[cell.Folder] = keys = [.. Keys(cell)];
+        return keys;
     }
 
     /// <summary>What makes cells alike, the most alike first: all but the seed; all but the attackers as well; the work alone.</summary>

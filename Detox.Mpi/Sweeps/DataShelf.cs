@@ -1,3 +1,4 @@
+using Detox.Mpi.Checkpoints;
 using Detox.Mpi.Data;
 using Detox.Mpi.Training;
 
@@ -11,7 +12,20 @@ internal sealed class DataShelf
 
     private readonly Lock _lock = new();
     private readonly Dictionary<string, DataSplit> _folders = [];
+    private readonly Dictionary<(string, ulong), string> _descriptions = [];
     private readonly List<((string Name, ulong Seed) Key, DataSplit Split)> _drawn = [];
+
+    /// <summary>Name and digest of the data.</summary>
+    /// <exception cref="DetoxException">The data cannot be opened.</exception>
+    public string Describe(TrainOptions options)
+    {
+        lock (_lock)
+        {
+            // The samples of a folder do not depend on the seed.
+            (string, ulong) key = (options.Data, DataSource.Known.Named(options.Data) is null ? 0 : options.Seed);
+            return _descriptions.TryGetValue(key, out string? known) ? known : _descriptions[key] = Checkpoint.Describe(Open(options));
+        }
+    }
 
     /// <exception cref="DetoxException">The data cannot be opened.</exception>
     public DataSplit Open(TrainOptions options)

@@ -1,6 +1,5 @@
 using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
-using Detox.Mpi.Checkpoints;
 using Detox.Mpi.Training;
 
 namespace Detox.Mpi.Sweeps;
@@ -28,7 +27,7 @@ internal sealed class SweepPlan
         foreach (GridPoint point in points) plan.Check(point);
         plan.SayRefused();
         plan._problems.ThrowIfAny();
-        List<SweepCell> cells = [.. points.Select(point => SweepCell.Of(grid, point, Checkpoint.Describe(data.Open(point.Options)), @out, SweepCell.Program))];
+        List<SweepCell> cells = [.. points.Select(point => SweepCell.Of(grid, point, data.Describe(point.Options), @out, SweepCell.Program))];
         if (cells.DistinctBy(cell => cell.Folder).Count() < cells.Count) throw new InvalidOperationException("Two cells have one folder.");
         return cells;
     }

@@ -139,7 +139,7 @@ internal sealed class TrainRun : IDisposable
 
         TimeSpan patience = new StepPatience(_options.Patience).Whole;
         AttackContext attacker = new(seed, Step: 0, _world.Rank) { GradientLength = _layout.ParameterCount, Rule = _options.KnownRule() };
-        Colluders colluders = new(_world, _groups, _experiment.Attack, patience);
+        Colluders colluders = new(_world, _groups, _experiment.Attack, patience, _server is null ? null : _server.Attend);
         _step = new Step(_world, _groups, _worker, _server, _experiment, attacker, colluders, _record, IsLast);
         if (_server is null) return null;
         _context.Resume?.Begin();

@@ -83,7 +83,7 @@ public sealed class SweepTests
         File.WriteAllText(Directory.EnumerateFiles(cells[4], "run.json", SearchOption.AllDirectories).Single(), "{}");
         File.Delete(Path.Combine(cells[4], "result.json"));
         File.Delete(Path.Combine(cells[5], "manifest.json"));
-        Assert.That(sweep.RunToTheEnd().Output, Does.Contain("3 finished").And.Contain("5 to do"));
+        Assert.That(sweep.RunToTheEnd().Output, Does.Contain("2 finished").And.Contain("6 to do"));
         Assert.That(sweep.Table, Is.EqualTo(table));
         foreach (string cell in cells[5..]) Assert.That(sweep.Results()[cell], Is.EqualTo(before[cell]), cell);
         Assert.That(sweep.RunToTheEnd().Output, Does.Contain("8 finished"));
