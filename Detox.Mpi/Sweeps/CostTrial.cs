@@ -30,7 +30,13 @@ internal static class CostTrial
             RunMonitor monitor = new(TextWriter.Null);
             TrainOptions options = cell.Options with
             {
-                Out = folder, Steps = Steps, Threads = threads, WarmUp = 0, Schedule = "constant", EvaluateEvery = 0, CheckpointEvery = Checkpoints.CheckpointInterval.Parse("0"),
+                Out = folder,
+                Steps = Steps,
+                Threads = threads,
+                WarmUp = 0,
+                Schedule = "constant",
+                EvaluateEvery = 0,
+                CheckpointEvery = Checkpoints.CheckpointInterval.Parse("0"),
             };
             Stopwatch clock = Stopwatch.StartNew();
             TrainCommand.ExecuteInProcess(options, new RunContext(Stop: stop, Monitor: monitor), data.Open(options));

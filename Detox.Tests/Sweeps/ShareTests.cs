@@ -28,6 +28,9 @@ public sealed class ShareTests
 
     private static Dictionary<string, string> Array(int id, int count, int first, int step) => new()
     {
-        ["SLURM_ARRAY_TASK_ID"] = $"{id}", ["SLURM_ARRAY_TASK_COUNT"] = $"{count}", ["SLURM_ARRAY_TASK_MIN"] = $"{first}", ["SLURM_ARRAY_TASK_STEP"] = $"{step}",
+        ["SLURM_ARRAY_TASK_ID"] = $"{id}",
+        ["SLURM_ARRAY_TASK_COUNT"] = $"{count}",
+        ["SLURM_ARRAY_TASK_MIN"] = $"{first}",
+        ["SLURM_ARRAY_TASK_STEP"] = $"{step}",
     };
 }

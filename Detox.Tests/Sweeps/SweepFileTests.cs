@@ -35,7 +35,15 @@ public sealed class SweepFileTests
         SweepCell last = cells[^1];
         Assert.That(last.Options, Is.EqualTo(new TrainOptions
         {
-            Ranks = 9, Batch = 4, Model = "softmax", Attack = "alie(z=1)", Seed = 1, GroupSize = 1, Out = "there", Name = last.Folder, Threads = 1,
+            Ranks = 9,
+            Batch = 4,
+            Model = "softmax",
+            Attack = "alie(z=1)",
+            Seed = 1,
+            GroupSize = 1,
+            Out = "there",
+            Name = last.Folder,
+            Threads = 1,
         }.Resolve(null, 1)));
         Assert.That(last.Folder, Does.Match("^no-vote_attack=alie-z=1_seed=1_[0-9a-f]{10}$"));
         Assert.That(cells.Select(cell => cell.Folder), Is.Unique);
@@ -64,10 +72,35 @@ public sealed class SweepFileTests
     {
         Dictionary<string, string> values = new()
         {
-            ["ranks"] = "15", ["group-size"] = "5", ["byzantine"] = "1", ["attack"] = "nan", ["placement"] = "fixed", ["buckets"] = "3", ["within"] = "median", ["across"] = "mean",
-            ["pre"] = "nnm", ["on-void"] = "recompute", ["wait"] = "majority", ["patience"] = "7", ["ballot"] = "sha256", ["model"] = "mlp", ["data"] = "objects", ["augment"] = "cifar",
-            ["batch"] = "3", ["steps"] = "7", ["learning-rate"] = "0.5", ["schedule"] = "cosine", ["warm-up"] = "2", ["momentum"] = "0.5", ["weight-decay"] = "0.1",
-            ["weight-decay-on"] = "weights", ["seed"] = "9", ["device"] = "cpu", ["evaluate-every"] = "3", ["checkpoint-every"] = "3", ["quarantine"] = "3/5",
+            ["ranks"] = "15",
+            ["group-size"] = "5",
+            ["byzantine"] = "1",
+            ["attack"] = "nan",
+            ["placement"] = "fixed",
+            ["buckets"] = "3",
+            ["within"] = "median",
+            ["across"] = "mean",
+            ["pre"] = "nnm",
+            ["on-void"] = "recompute",
+            ["wait"] = "majority",
+            ["patience"] = "7",
+            ["ballot"] = "sha256",
+            ["model"] = "mlp",
+            ["data"] = "objects",
+            ["augment"] = "cifar",
+            ["batch"] = "3",
+            ["steps"] = "7",
+            ["learning-rate"] = "0.5",
+            ["schedule"] = "cosine",
+            ["warm-up"] = "2",
+            ["momentum"] = "0.5",
+            ["weight-decay"] = "0.1",
+            ["weight-decay-on"] = "weights",
+            ["seed"] = "9",
+            ["device"] = "cpu",
+            ["evaluate-every"] = "3",
+            ["checkpoint-every"] = "3",
+            ["quarantine"] = "3/5",
         };
         string[] ofTheSweep = ["out", "name", "threads", "max-hours"];
         foreach (TrainOption option in TrainOption.All)

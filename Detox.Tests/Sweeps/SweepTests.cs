@@ -54,7 +54,15 @@ public sealed class SweepTests
             string attack = cell.GetProperty("values").GetProperty("attack").GetString()!, seed = cell.GetProperty("values").GetProperty("seed").GetString()!;
             TrainOptions options = new()
             {
-                Ranks = 9, Model = "softmax", Batch = 4, Steps = 4, EvaluateEvery = 0, Byzantine = 2, Attack = attack, Seed = ulong.Parse(seed), GroupSize = method == "no vote" ? 1 : 3,
+                Ranks = 9,
+                Model = "softmax",
+                Batch = 4,
+                Steps = 4,
+                EvaluateEvery = 0,
+                Byzantine = 2,
+                Attack = attack,
+                Seed = ulong.Parse(seed),
+                GroupSize = method == "no vote" ? 1 : 3,
             };
             RunFiles alone = TrainInProcess.Run(options), found = new(Path.Combine(sweep.Folder, folder));
             Assert.That(found.Weights, Is.EqualTo(alone.Weights), folder);
