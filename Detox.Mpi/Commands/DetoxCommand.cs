@@ -23,8 +23,8 @@ internal static class DetoxCommand
                 throw new DetoxException(ExitCode.Usage, $"{string.Join("\n       ", parsed.Errors.Select(error => error.Message))} ({hint})");
             }
 
-            // Of ranks that were started together, only train and selftest have work for more than one.
-            bool isForAll = parsed.CommandResult.Command is RootCommand or { Name: TrainCommand.Verb or SelfTestCommand.Verb } && parsed.Action is null or not System.CommandLine.Help.HelpAction;
+            // Of ranks that were started together, only train, sweep and selftest have work for more than one.
+            bool isForAll = parsed.CommandResult.Command is RootCommand or { Name: TrainCommand.Verb or SweepCommand.Verb or SelfTestCommand.Verb } && parsed.Action is null or not System.CommandLine.Help.HelpAction;
             if (!speaks && !isForAll) return (int)ExitCode.Done;
             return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
         }
@@ -36,7 +36,9 @@ internal static class DetoxCommand
     }
 
     /// <summary>Prints an error as people see it.</summary>
-    public static void Report(string message) => Console.Error.WriteLine($"{Prefix}{message}");
+    public static void Report(string message) => Report(message, Console.Error);
+
+    public static void Report(string message, TextWriter errors) => errors.WriteLine($"{Prefix}{message}");
 
     private static RootCommand Root(Launcher launcher)
     {
@@ -50,6 +52,7 @@ internal static class DetoxCommand
         root.Add(BenchCommand.Create());
         root.Add(DoctorCommand.Create(launcher));
         root.Add(PlanCommand.Create());
+        root.Add(SweepCommand.Create(launcher));
         root.Add(VerifyCommand.Create());
         root.Add(ReplayCommand.Create());
         root.Add(SelfTestCommand.Create(launcher));

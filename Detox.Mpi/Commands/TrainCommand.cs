@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using Detox.Mpi.Checkpoints;
+using Detox.Mpi.Data;
 using Detox.Mpi.Messaging;
 using Detox.Mpi.Reports;
 using Detox.Mpi.Training;
@@ -37,14 +38,16 @@ internal static class TrainCommand
 
     /// <summary>Trains with all ranks in this process; they share data and networks, since replicas of a part are computed once.</summary>
     /// <param name="options">Resolved and valid.</param>
-    public static ExitCode ExecuteInProcess(TrainOptions options, RunContext context = default)
+    /// <param name="data">What the options name, where it is open already.</param>
+    public static ExitCode ExecuteInProcess(TrainOptions options, RunContext context = default, DataSplit? data = null)
     {
-        using SharedParts shared = new(options);
+        TextWriter errors = context.Monitor?.Log ?? Console.Error;
+        using SharedParts shared = new(options, data);
         return (ExitCode)World.Run(
             Launcher.None,
             options.Ranks!.Value,
-            world => Speak(world, () => TrainRun.Execute(world, options, shared, context)),
-            Console.Error);
+            world => Speak(world, () => TrainRun.Execute(world, options, shared, context), errors),
+            errors);
     }
 
     private static ExitCode Execute(Launcher launcher, TrainInput input)
@@ -64,11 +67,11 @@ internal static class TrainCommand
             return TrainRun.Execute(world, options, shared: null, new RunContext(Resume: resume, Stop: stop));
         }
 
-        return (ExitCode)World.Run(launcher, launcher.Size, world => Speak(world, () => RunRank(world)), Console.Error);
+        return (ExitCode)World.Run(launcher, launcher.Size, world => Speak(world, () => RunRank(world), Console.Error), Console.Error);
     }
 
     /// <summary>What the ranks have agreed to be an error is said by rank 0 and ends each of them by itself.</summary>
-    private static int Speak(Communicator world, Func<ExitCode> rankBody)
+    internal static int Speak(Communicator world, Func<ExitCode> rankBody, TextWriter errors)
     {
         try
         {
@@ -76,7 +79,7 @@ internal static class TrainCommand
         }
         catch (AgreedException error)
         {
-            if (world.Rank == 0) DetoxCommand.Report(error.Message);
+            if (world.Rank == 0) DetoxCommand.Report(error.Message, errors);
             return (int)error.Code;
         }
     }

@@ -13,6 +13,18 @@ internal sealed class Losses(Action<string> warn)
     /// system or the user's limit allows is an argument out of range.</summary>
     public static bool Covers(Exception error) => error is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException;
 
+    /// <summary>Tidies up after a failure, which is what is said; that tidying fails as well is not.</summary>
+    public static void PassOver(Action tidy)
+    {
+        try
+        {
+            tidy();
+        }
+        catch (Exception error) when (Covers(error))
+        {
+        }
+    }
+
     /// <param name="name">The file as the user may find it.</param>
     /// <param name="consequence">What has become of it: "it ends with its last whole line".</param>
     public void Add(string name, Exception error, string consequence)

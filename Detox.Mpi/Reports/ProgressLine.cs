@@ -6,10 +6,11 @@ namespace Detox.Mpi.Reports;
 
 /// <summary>On a terminal one line that is always now; in a batch log a line for each evaluation.</summary>
 /// <remarks>Under a launcher it is always a log: Open MPI gives its ranks a terminal of their own, whatever becomes of their output.</remarks>
-internal sealed class ProgressLine(int steps, bool isLaunched, ConsoleLines console)
+/// <param name="isAlone">Whether the console is this run's alone.</param>
+internal sealed class ProgressLine(int steps, bool isAlone, ConsoleLines console)
 {
     private const double RedrawSeconds = 0.1;
-    private readonly bool _isLive = !isLaunched && AnsiConsole.Profile.Capabilities.Ansi && AnsiConsole.Profile.Out.IsTerminal;
+    private readonly bool _isLive = isAlone && AnsiConsole.Profile.Capabilities.Ansi && AnsiConsole.Profile.Out.IsTerminal;
     private long _drawn;
     private int _voids;
     private int _dissenters;

@@ -15,6 +15,9 @@ internal sealed class RunFolder : IDisposable
 {
     public const string Config = "config.toml", Steps = "steps.jsonl", Blames = "blame.csv", Result = "result.json";
 
+    /// <summary>What a run that shares its process with others says; no part of what it has computed.</summary>
+    public const string Output = "output.log";
+
     private const string Evaluations = "evaluations.csv", RanksFile = "ranks.csv", ResumeMe = "resume-me", QuarantineFile = "quarantine.txt";
 
     private static readonly string[] _files = [Config, Steps, Evaluations, Blames, RanksFile, Result, QuarantineFile];
@@ -164,8 +167,13 @@ internal sealed class RunFolder : IDisposable
         _evaluations.Complete();
         _blame.Complete();
         Try(Result, () => WriteWhole(Result, summary.ToJson()));
-        Try(Manifest.FileName, () => WriteWhole(Manifest.FileName, Manifest.Of(Path, _files.Where(name => File.Exists(In(name))))));
+        Try(Manifest.FileName, () => WriteManifest(Path));
     }
+
+    /// <summary>manifest.json of a run that has ended.</summary>
+    /// <param name="folder">The run's.</param>
+    public static void WriteManifest(string folder)
+        => Durable.Replace(System.IO.Path.Combine(folder, Manifest.FileName), Manifest.Of(folder, _files.Where(name => File.Exists(System.IO.Path.Combine(folder, name)))));
 
     /// <summary>The hosts in quarantine.txt; none where there is no such file.</summary>
     public IReadOnlyCollection<string> Quarantined()
@@ -203,26 +211,7 @@ internal sealed class RunFolder : IDisposable
         return string.Create(CultureInfo.InvariantCulture, $"{blame.Step},{blame.Rank},{blame.Group},{Text(blame.Fault)},{blame.Leaves},{place}");
     }
 
-    /// <summary>The file gets its name when all of it is on the disk, so that nobody ever reads half of it.</summary>
-    private void WriteWhole(string name, byte[] bytes)
-    {
-        string file = In(name), draft = file + ".part";
-        try
-        {
-            using (FileStream stream = new(draft, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0))
-            {
-                stream.Write(bytes);
-                stream.Flush(flushToDisk: true);
-            }
-
-            File.Move(draft, file, overwrite: true);
-        }
-        catch (Exception error) when (Losses.Covers(error))
-        {
-            Tidy(() => File.Delete(draft));
-            throw;
-        }
-    }
+    private void WriteWhole(string name, byte[] bytes) => Durable.Replace(In(name), bytes);
 
     private void Delete(params ReadOnlySpan<string> names)
     {
@@ -230,7 +219,7 @@ internal sealed class RunFolder : IDisposable
     }
 
     /// <summary>A run that has not begun leaves its name to the next.</summary>
-    private void GiveBack() => Tidy(() => Directory.Delete(Path, recursive: true));
+    private void GiveBack() => Losses.PassOver(() => Directory.Delete(Path, recursive: true));
 
     /// <summary>Writes a file that the training can do without.</summary>
     private void Try(string name, Action write)
@@ -242,18 +231,6 @@ internal sealed class RunFolder : IDisposable
         catch (Exception error) when (Losses.Covers(error))
         {
             _losses.Add(In(name), error, "it is left out");
-        }
-    }
-
-    /// <summary>Tidies up after a failure, which is what is said; that tidying fails as well is not.</summary>
-    private static void Tidy(Action tidy)
-    {
-        try
-        {
-            tidy();
-        }
-        catch (Exception error) when (Losses.Covers(error))
-        {
         }
     }
 

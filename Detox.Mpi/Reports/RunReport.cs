@@ -19,31 +19,34 @@ internal sealed class RunReport : IDisposable
     private readonly ConsoleLines _console;
     private readonly ProgressLine _progress;
     private readonly bool _isLaunched;
+    private readonly RunMonitor? _monitor;
     private readonly Stopwatch _clock = new();
     private readonly double _secondsBefore;
     private Score? _score;
 
-    private RunReport(TrainOptions options, RunSummary summary, Func<int, string> describe, ResumePoint? resume, bool isLaunched)
+    private RunReport(TrainOptions options, RunSummary summary, Func<int, string> describe, RunContext context, bool isLaunched)
     {
         _options = options;
         _summary = summary;
         _isLaunched = isLaunched;
+        _monitor = context.Monitor;
         _losses = new Losses(Warn);
-        _console = new ConsoleLines(_losses);
-        _progress = new ProgressLine(options.Steps, isLaunched, _console);
-        _folder = new RunFolder(options, describe, _losses, resume);
-        _secondsBefore = resume?.State?.Seconds ?? 0;
+        _console = new ConsoleLines(_losses, _monitor?.Log);
+        _progress = new ProgressLine(options.Steps, isAlone: !isLaunched && _monitor is null, _console);
+        _folder = new RunFolder(options, describe, _losses, context.Resume);
+        _secondsBefore = context.Resume?.State?.Seconds ?? 0;
     }
 
     public string Folder => _folder.Path;
 
     /// <summary>Opens the run's folder and prints the settings.</summary>
-    /// <param name="resume">Where the run goes on; null: it is a new one.</param>
+    /// <param name="context">Where the run goes on, and where it speaks.</param>
     public static RunReport Open(
-        TrainOptions options, DataSplit data, string device, Communicator world, Network network, RunStart start, ResumePoint? resume, bool isLaunched)
+        TrainOptions options, DataSplit data, string device, Communicator world, Network network, RunStart start, RunContext context, bool isLaunched)
     {
+        ResumePoint? resume = context.Resume;
         RunSummary summary = new(options) { Device = device, Messaging = world.Description };
-        RunReport report = new(options, summary, network.Describe, resume, isLaunched);
+        RunReport report = new(options, summary, network.Describe, context, isLaunched);
         if (resume is not null) report._folder.Recall(summary);
         report._folder.Add(start);
         ConsoleLines console = report._console;
@@ -53,7 +56,7 @@ internal sealed class RunReport : IDisposable
         console.Line($"{options.Ranks} ranks over {world.Description}, {options.GroupCount} groups of {options.GroupSize}; q = {options.Byzantine} ranks win at most f = {options.MostCapturedGroups} groups; {device}");
         if (resume is not null) console.Line($"{resume.Folder} goes on with step {resume.Step}");
         if (resume?.State is { } state && state.Program != Program)
-            ConsoleLines.Warn($"the run was saved by detox {state.Program}, and this is {Program}: the bits of the steps to come may differ.");
+            report.Warn($"the run was saved by detox {state.Program}, and this is {Program}: the bits of the steps to come may differ.");
         return report;
     }
 
@@ -61,7 +64,7 @@ internal sealed class RunReport : IDisposable
     public void Started()
     {
         using Process process = Process.GetCurrentProcess();
-        _summary.SecondsToFirstStep = (DateTime.Now - process.StartTime).TotalSeconds;
+        _summary.SecondsToFirstStep = _monitor?.Seconds ?? (DateTime.Now - process.StartTime).TotalSeconds;
         _clock.Start();
     }
 
@@ -95,6 +98,7 @@ internal sealed class RunReport : IDisposable
         _folder.Add(step);
         foreach (string notice in step.Notices) Warn(notice);
         _progress.Show(step, _score);
+        _monitor?.StepIsOver(step.Step);
     }
 
     /// <summary>Faults that came to light when the last step was over.</summary>
@@ -111,6 +115,7 @@ internal sealed class RunReport : IDisposable
         _summary.Score = score;
         _folder.Add(step, Seconds, score);
         _progress.Show(step, score, _summary);
+        _monitor?.IsEvaluated(score);
     }
 
     /// <summary>The hosts whose ranks are asked no more, as this run or an earlier part of it has found.</summary>
@@ -198,7 +203,7 @@ internal sealed class RunReport : IDisposable
     private void Warn(string message)
     {
         _progress.End();
-        ConsoleLines.Warn(message);
+        ConsoleLines.Warn(message, _monitor?.Log);
     }
 
     private string Shares()

@@ -11,7 +11,8 @@ namespace Detox.Mpi.Training;
 /// sends it to the others. All ranks know the placement, since it is seeded. A group without an honest rank adds
 /// nothing, and where too few are known the attackers are honest. No part of Detox does this; its time is told apart. No honest rank waits for an attacker, and attackers wait for
 /// what does not come only as long as <paramref name="patience"/> says.</remarks>
-internal sealed class Colluders(Communicator world, GroupTable groups, Attack attack, TimeSpan patience)
+/// <param name="attend">What else this rank sees to while it waits: where it is rank 0, an honest rank may wait for that before it tells its payload. Null: nothing.</param>
+internal sealed class Colluders(Communicator world, GroupTable groups, Attack attack, TimeSpan patience, Action? attend = null)
 {
     private readonly List<(Request Request, float[] Copy)> _sends = [];
     private readonly Stack<float[]> _copies = [];
@@ -86,11 +87,17 @@ internal sealed class Colluders(Communicator world, GroupTable groups, Attack at
         while (true)
         {
             TimeSpan left = patience - Stopwatch.GetElapsedTime(start);
-            if (left <= TimeSpan.Zero || !world.Await(() => world.Probe(source, tag, out _, out _), left)) return false;
+            if (left <= TimeSpan.Zero || !world.Await(() => HasCome(source, tag), left)) return false;
             world.ImmediateReceive<float>(payload, source, tag).Wait();
             Head head = MemoryMarshal.Read<Head>(MemoryMarshal.AsBytes(payload.AsSpan()));
             if (head.Step == step && head.Kind == kind) return true;
         }
+    }
+
+    private bool HasCome(int source, int tag)
+    {
+        attend?.Invoke();
+        return world.Probe(source, tag, out _, out _);
     }
 
     private int LowestHonest(int group, ReadOnlySpan<bool> isByzantine)

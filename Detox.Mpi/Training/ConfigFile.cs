@@ -55,7 +55,7 @@ public static partial class ConfigFile
     }
 
     /// <summary>A value as it is written, without the comment behind it; null for what is no single value.</summary>
-    private static string? Text(ValueSyntax value) => value switch
+    internal static string? Text(ValueSyntax value) => value switch
     {
         StringValueSyntax quoted => quoted.Value ?? "",
         IntegerValueSyntax whole => whole.Token!.Text,

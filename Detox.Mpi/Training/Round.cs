@@ -89,12 +89,10 @@ internal sealed partial class Round
     /// <summary>Called with a spare rank whose ballot is wanted after all.</summary>
     public Action<Conversation> Hurry { get; set; } = static _ => { };
 
-    /// <summary>6 and 7. Returns when every group is decided, and, with --wait all, every rank that is there has voted.</summary>
-    public void Run(long step)
+    /// <summary>From here on what ranks send is taken for this step.</summary>
+    public void Begin(long step)
     {
         _step = step;
-        _start = Stopwatch.GetTimestamp();
-        _deadline = _start + Ticks(_patience.Whole);
         _computing = _attack = 0;
         foreach (GroupRound round in _rounds) round.Clear();
         foreach (Conversation rank in _ranks)
@@ -107,6 +105,21 @@ internal sealed partial class Round
 
         _dissenters.Clear();
         _isOpen = true;
+    }
+
+    /// <summary>Takes what ranks have sent, while rank 0 waits for something else: a rank whose vector of the last step nobody takes would wait for rank 0.</summary>
+    public void Attend()
+    {
+        Receive();
+        SendAwaitedWeights();
+    }
+
+    /// <summary>6 and 7. Returns when every group is decided, and, with --wait all, every rank that is there has voted.</summary>
+    public void Run(long step)
+    {
+        if (!_isOpen || _step != step) Begin(step);
+        _start = Stopwatch.GetTimestamp();
+        _deadline = _start + Ticks(_patience.Whole);
         while (!_world.Await(_look, UntilNextDeadline()))
         {
             // Each look sees for itself which deadlines have come.
@@ -142,8 +155,7 @@ internal sealed partial class Round
     {
         const double quietSeconds = 0.5;
         Receive();
-        foreach (Conversation rank in _ranks)
-            if (rank.AwaitsWeights) WeightsAwaited(rank);
+        SendAwaitedWeights();
         foreach (Conversation rank in _ranks)
             if (rank.RefusedAtEnd is { } refused && Stopwatch.GetElapsedTime(refused).TotalSeconds > quietSeconds) rank.HasLeft = true;
         return Array.TrueForAll(_ranks, rank => rank.HasLeft || (orAreAbsent && (rank.IsAbsent || rank.IsQuarantined)));
@@ -151,6 +163,12 @@ internal sealed partial class Round
 
     /// <summary>The seconds from the step's begin until the last rank had its gradient, as the ranks tell; and what attackers' knowledge took.</summary>
     public (double Computing, double Attack) Told => (_computing, _attack);
+
+    private void SendAwaitedWeights()
+    {
+        foreach (Conversation rank in _ranks)
+            if (rank.AwaitsWeights) WeightsAwaited(rank);
+    }
 
     private bool WaitsForAll => _options.Wait == Wait.All;
 
@@ -160,8 +178,7 @@ internal sealed partial class Round
     {
         Receive();
         AnswerOwn();
-        foreach (Conversation rank in _ranks)
-            if (rank.AwaitsWeights) WeightsAwaited(rank);
+        SendAwaitedWeights();
         if (Stopwatch.GetTimestamp() > _deadline) Expire();
         foreach (GroupRound round in _rounds)
             if (round.State == GroupState.Voting) Elect(round);

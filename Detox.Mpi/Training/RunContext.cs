@@ -8,4 +8,5 @@ namespace Detox.Mpi.Training;
 /// <param name="Device">The caller's. Null: the one that the options name.</param>
 /// <param name="Resume">Where it goes on, on rank 0.</param>
 /// <param name="Stop">The signals that let it stop.</param>
-internal readonly record struct RunContext(Experiment? Experiment = null, Device? Device = null, ResumePoint? Resume = null, StopSignals? Stop = null);
+/// <param name="Monitor">Null: the run has the process to itself, and speaks on the console.</param>
+internal readonly record struct RunContext(Experiment? Experiment = null, Device? Device = null, ResumePoint? Resume = null, StopSignals? Stop = null, RunMonitor? Monitor = null);

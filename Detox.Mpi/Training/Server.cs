@@ -93,6 +93,12 @@ internal sealed class Server : IDisposable
         for (int rank = 0; rank < state.Ranks.Count; rank++) _round.Ranks[rank].Memory = state.Ranks[rank];
     }
 
+    /// <summary>A step begins: what ranks send from here on is taken for it.</summary>
+    public void Begin(long step) => _round.Begin(step);
+
+    /// <summary>Takes what ranks have sent, while this rank waits for something else than a step's end.</summary>
+    public void Attend() => _round.Attend();
+
     /// <summary>6, 7 and 9. A verified vector of each group that has a majority, and who dissents.</summary>
     /// <returns>Seconds until the last ballot was cast, and what the attackers' knowledge took, as the ranks tell.</returns>
     public (double Computing, double Attack) Collect(long step)

@@ -27,6 +27,7 @@ internal sealed class Step(
     public bool Run(long step)
     {
         record.Clear(step);
+        server?.Begin(step);
         PhaseClock clock = new(record);
         experiment.Placement.Byzantine(step, _isByzantine);
         AttackContext context = attacker with { Step = step, HasMajority = groups.HasMajority(groups.GroupOf(world.Rank), _isByzantine) };

@@ -16,6 +16,9 @@ internal sealed class StopSignals : IDisposable
 
     public bool IsWanted => _isWanted;
 
+    /// <summary>As a signal would.</summary>
+    public void Want() => _isWanted = true;
+
     public void Dispose()
     {
         foreach (PosixSignalRegistration registration in _registrations) registration.Dispose();

@@ -122,8 +122,9 @@ internal sealed class TrainRun : IDisposable
         });
         if (_world.Rank == 0)
         {
-            // The other ranks of the node sleep while rank 0 aggregates and evaluates: it may use all cores.
-            Device serverDevice = _device.SharesHostMemory ? Own(new CpuDevice(Math.Max(_world.NodeCores, _options.Threads!.Value))) : _device;
+            // The other ranks of the node sleep while rank 0 aggregates and evaluates: it may use all cores, unless other runs do.
+            int serverThreads = _context.Monitor is null ? Math.Max(_world.NodeCores, _options.Threads!.Value) : _options.Threads!.Value;
+            Device serverDevice = _device.SharesHostMemory ? Own(new CpuDevice(serverThreads)) : _device;
             Optimizer optimizer = Own(new Optimizer(serverDevice, _layout.Parameters, _options));
             _judge = Own(CreateNetwork(_options, serverDevice, _data, onlyEvaluates: true));
             _server = Own(new Server(_world, _worker, _groups, _options, serverDevice, optimizer, _judge, slots, _start!, _record));
@@ -138,11 +139,11 @@ internal sealed class TrainRun : IDisposable
 
         TimeSpan patience = new StepPatience(_options.Patience).Whole;
         AttackContext attacker = new(seed, Step: 0, _world.Rank) { GradientLength = _layout.ParameterCount, Rule = _options.KnownRule() };
-        Colluders colluders = new(_world, _groups, _experiment.Attack, patience);
+        Colluders colluders = new(_world, _groups, _experiment.Attack, patience, _server is null ? null : _server.Attend);
         _step = new Step(_world, _groups, _worker, _server, _experiment, attacker, colluders, _record, IsLast);
         if (_server is null) return null;
         _context.Resume?.Begin();
-        RunReport report = Own(RunReport.Open(_options, _data, _shared?.DeviceName ?? _device.Name, _world, _judge!, _start!, _context.Resume, isLaunched: _shared is null));
+        RunReport report = Own(RunReport.Open(_options, _data, _shared?.DeviceName ?? _device.Name, _world, _judge!, _start!, _context, isLaunched: _shared is null));
         CheckpointStore store = new(report.Folder);
         _saver = Own(new RunSaver(store, _options.CheckpointEvery, FirstStep, () => new CheckpointWriter(store, _trained!, report.FlushLogs)));
         return report;
@@ -217,8 +218,9 @@ internal sealed class TrainRun : IDisposable
 
     private void Take(TrainedState copy) => copy.Take(_weights.Values);
 
-    private static double SecondsSinceStart()
+    private double SecondsSinceStart()
     {
+        if (_context.Monitor is { } monitor) return monitor.Seconds;
         using Process process = Process.GetCurrentProcess();
         return (DateTime.Now - process.StartTime).TotalSeconds;
     }

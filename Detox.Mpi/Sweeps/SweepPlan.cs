@@ -1,0 +1,99 @@
+using Detox.Gpu.Devices;
+using Detox.Gpu.Devices.Cpu;
+using Detox.Mpi.Training;
+
+namespace Detox.Mpi.Sweeps;
+
+/// <summary>The cells of a grid, each of which can be run.</summary>
+internal sealed class SweepPlan
+{
+    private const int MostOthersNamed = 3;
+
+    private readonly SweepGrid _grid;
+    private readonly DataShelf _data;
+    private readonly Problems _problems;
+    private readonly Dictionary<(int Line, string Text), List<GridPoint>> _refused = [];
+    private readonly Dictionary<(string Model, string Data), string?> _models = [];
+    private readonly Dictionary<string, string?> _devices = [];
+
+    private SweepPlan(SweepGrid grid, DataShelf data) => (_grid, _data, _problems) = (grid, data, new Problems(grid.Path));
+
+    /// <summary>All cells, in their order; a <see cref="DetoxException"/> that says of every one that cannot be run why not.</summary>
+    /// <param name="out">The sweep's folder.</param>
+    public static IReadOnlyList<SweepCell> Cells(SweepGrid grid, DataShelf data, string @out)
+    {
+        SweepPlan plan = new(grid, data);
+        List<GridPoint> points = [.. grid.Points()];
+        foreach (GridPoint point in points) plan.Check(point);
+        plan.SayRefused();
+        plan._problems.ThrowIfAny();
+        List<SweepCell> cells = [.. points.Select(point => SweepCell.Of(grid, point, data.Describe(point.Options), @out, SweepCell.Program))];
+        if (cells.DistinctBy(cell => cell.Folder).Count() < cells.Count) throw new InvalidOperationException("Two cells have one folder.");
+        return cells;
+    }
+
+    private void Check(GridPoint point)
+    {
+        IReadOnlyList<string> problems = point.Options.Validate();
+        if (problems.Count == 0) problems = OfTheMachine(point.Options);
+        foreach (string problem in problems)
+        {
+            string option = problem.StartsWith("--", StringComparison.Ordinal) ? problem[2..].Split(' ', ':')[0] : "";
+            (int, string) place = (_grid.LineOf(point.Method, option), problem);
+            if (!_refused.TryGetValue(place, out List<GridPoint>? points)) _refused[place] = points = [];
+            points.Add(point);
+        }
+    }
+
+    /// <summary>Whether data and device are there, and the model takes the data's images: each is looked at once.</summary>
+    private IReadOnlyList<string> OfTheMachine(TrainOptions options)
+    {
+        if (!_models.TryGetValue((options.Model, options.Data), out string? model))
+            _models[(options.Model, options.Data)] = model = ProblemOf(() => CheckModel(options));
+        if (!_devices.TryGetValue(options.Device, out string? device))
+            _devices[options.Device] = device = options.Device is "auto" or "cpu" ? null : ProblemOf(() => CheckDevices(options.Device));
+        return [.. new[] { model, device }.OfType<string>()];
+    }
+
+    private void CheckModel(TrainOptions options)
+    {
+        using CpuDevice device = new(1);
+        using IDisposable network = TrainRun.CreateNetwork(options with { Batch = 1 }, device, _data.Open(options), onlyEvaluates: true);
+    }
+
+    private static void CheckDevices(string text)
+    {
+        int count = text.Split(',').Length;
+        for (int rank = 0; rank < count; rank++)
+        {
+            using Device device = DeviceChoice.Open(text, threads: 1, rank, localRank: 0);
+        }
+    }
+
+    private static string? ProblemOf(Action check)
+    {
+        try
+        {
+            check();
+            return null;
+        }
+        catch (DetoxException error)
+        {
+            return error.Message;
+        }
+    }
+
+    /// <summary>Each problem once, with the cells that have it.</summary>
+    private void SayRefused()
+    {
+        foreach (((int line, string text), List<GridPoint> points) in _refused)
+        {
+            IEnumerable<string> named = points.Take(MostOthersNamed).Select(Describe);
+            string more = points.Count > MostOthersNamed ? $" and {points.Count - MostOthersNamed} more" : "";
+            _problems.Add(line, $"{text}\n         in {string.Join("; ", named)}{more}");
+        }
+    }
+
+    private string Describe(GridPoint point)
+        => string.Join(", ", [$"method '{point.Method.Name}'", .. point.Values.Select((value, i) => $"{_grid.Dimensions[i].Option.Name} {value}")]);
+}
