@@ -6,7 +6,8 @@ namespace Detox.Gpu.Kernels;
 internal interface IVectorOp
 {
     /// <summary>Whether it lives on fused multiply-adds. Without them in hardware vectors gain nothing: one float at a time is then the quickest.</summary>
-    static virtual bool Fuses => true;
+    /// <remarks>Every op says so itself: what reads an interface's own answer is not compiled ahead.</remarks>
+    static abstract bool Fuses { get; }
 
     void Run<TLanes, V>(CpuDevice device)
         where TLanes : struct, ILanes<V>

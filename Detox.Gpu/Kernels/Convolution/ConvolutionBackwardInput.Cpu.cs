@@ -5,6 +5,8 @@ namespace Detox.Gpu.Kernels;
 
 public readonly unsafe partial record struct ConvolutionBackwardInput
 {
+    static bool IVectorOp.Fuses => true;
+
     void IVectorOp.Run<TLanes, V>(CpuDevice device)
     {
         float* outputGradient = CpuDevice.Pointer(OutputGradient);
@@ -40,7 +42,6 @@ public readonly unsafe partial record struct ConvolutionBackwardInput
         public float* Panels;
         public float* InputGradient;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Run(int piece)
         {
             int taps = Shape.Taps;
@@ -64,7 +65,6 @@ public readonly unsafe partial record struct ConvolutionBackwardInput
         }
 
         /// <summary>Adds what one position gives to the pixels under its taps.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private readonly void Give(int position, float* given, float* image)
         {
             int top = (position / Shape.OutputWidth * Shape.Stride) - Shape.Padding;
@@ -101,7 +101,6 @@ public readonly unsafe partial record struct ConvolutionBackwardInput
 
         public readonly int Pieces => IsOneBlock ? Panels<TLanes, V>.Count(Shape.Taps) : (Samples + Panels<TLanes, V>.RowBlock - 1) / Panels<TLanes, V>.RowBlock;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Run(int piece)
         {
             int first = IsOneBlock ? 0 : piece * Panels<TLanes, V>.RowBlock, count = Math.Min(Panels<TLanes, V>.RowBlock, Samples - first);

@@ -13,6 +13,8 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
     private static readonly Scratch<int> _runLengths = new();
     private static readonly Scratch<int> _firstRuns = new();
 
+    static bool IVectorOp.Fuses => true;
+
     void IVectorOp.Run<TLanes, V>(CpuDevice device)
     {
         float* outputGradient = CpuDevice.Pointer(OutputGradient);
@@ -121,7 +123,6 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
 
         public readonly int Pieces => (Shape.Taps + TapBlock - 1) / TapBlock;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Run(int piece)
         {
             int first = piece * TapBlock, count = Math.Min(TapBlock, Shape.Taps - first);
@@ -150,7 +151,6 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
         }
 
         [SkipLocalsInit]
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private readonly void AddChunk(float** rows, int count, int start, int panel, float* totals)
         {
             float* sums = stackalloc float[Panels<TLanes, V>.RowPointers * 3 * 16];
@@ -203,7 +203,6 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
         public int Outputs;
         public int Positions;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Run(int piece)
         {
             int first = Panels<TLanes, V>.First(piece, Outputs), width = Panels<TLanes, V>.Vectors(piece, Outputs) * TLanes.Count;

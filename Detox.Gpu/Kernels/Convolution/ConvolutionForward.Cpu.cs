@@ -6,6 +6,8 @@ namespace Detox.Gpu.Kernels;
 
 public readonly unsafe partial record struct ConvolutionForward
 {
+    static bool IVectorOp.Fuses => true;
+
     void IVectorOp.Run<TLanes, V>(CpuDevice device)
     {
         Piece<TLanes, V> work = new()
@@ -41,7 +43,6 @@ public readonly unsafe partial record struct ConvolutionForward
 
         public readonly int Pieces => IsOneBlock ? Panels<TLanes, V>.Count(Shape.Outputs) : (Rows + Panels<TLanes, V>.RowBlock - 1) / Panels<TLanes, V>.RowBlock;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Run(int piece)
         {
             int first = IsOneBlock ? 0 : piece * Panels<TLanes, V>.RowBlock, count = Math.Min(Panels<TLanes, V>.RowBlock, Rows - first);

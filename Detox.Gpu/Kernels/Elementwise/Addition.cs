@@ -31,6 +31,8 @@ public readonly unsafe record struct Addition(View Left, View Right, View Output
 
     private readonly struct Vectors(float* left, float* right, float* output) : IElementwise
     {
+        public static bool Fuses => false;
+
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void At<TLanes, V>(long i)
             where TLanes : struct, ILanes<V>

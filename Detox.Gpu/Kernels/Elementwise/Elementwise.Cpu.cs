@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Detox.Gpu.Devices.Cpu;
 
 namespace Detox.Gpu.Kernels;
@@ -7,7 +6,7 @@ namespace Detox.Gpu.Kernels;
 internal interface IElementwise
 {
     /// <summary>See <see cref="IVectorOp.Fuses"/>.</summary>
-    static virtual bool Fuses => false;
+    static abstract bool Fuses { get; }
 
     /// <summary>One vector of it, which begins at an index.</summary>
     void At<TLanes, V>(long index)
@@ -45,7 +44,6 @@ internal static class ElementwiseWork
             public long Length;
             public TWork Work;
 
-            [MethodImpl(MethodImplOptions.AggressiveOptimization)]
             public readonly void Run(int piece)
             {
                 long i = (long)piece * Floats, end = Math.Min(i + Floats, Length);

@@ -1,10 +1,11 @@
-using System.Runtime.CompilerServices;
 using Detox.Gpu.Devices.Cpu;
 
 namespace Detox.Gpu.Kernels;
 
 public readonly unsafe partial record struct FmaChains
 {
+    static bool IVectorOp.Fuses => true;
+
     void IVectorOp.Run<TLanes, V>(CpuDevice device)
     {
         Piece<TLanes, V> work = new() { Values = CpuDevice.Pointer(Values), Length = Values.Length, Rounds = Rounds };
@@ -24,7 +25,6 @@ public readonly unsafe partial record struct FmaChains
 
         public static int Block => Vectors * TLanes.Count;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Run(int piece)
         {
             float* at = Values + ((long)piece * Block);

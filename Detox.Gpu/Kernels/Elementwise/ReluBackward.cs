@@ -27,6 +27,8 @@ public readonly unsafe record struct ReluBackward(View Values, View Gradient) : 
 
     private readonly struct Vectors(float* values, float* gradient) : IElementwise
     {
+        public static bool Fuses => false;
+
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void At<TLanes, V>(long i)
             where TLanes : struct, ILanes<V>

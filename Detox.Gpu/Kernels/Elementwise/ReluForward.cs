@@ -26,6 +26,8 @@ public readonly unsafe record struct ReluForward(View Values) : IOp
 
     private readonly struct Vectors(float* values) : IElementwise
     {
+        public static bool Fuses => false;
+
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void At<TLanes, V>(long i)
             where TLanes : struct, ILanes<V>

@@ -56,7 +56,6 @@ internal static unsafe class Blake3Lanes
     }
 
     // As many chunks, one behind the other, as there are lanes; a single one may be shorter.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     [SkipLocalsInit]
     private static void Chunk<TLanes, V>(uint* from, int words, uint first, uint* values, ref uint largest)
         where TLanes : struct, IWordLanes<V>
@@ -89,7 +88,7 @@ internal static unsafe class Blake3Lanes
     }
 
     // The largest of the words without their signs. Not inlined: beside calls the JIT would keep the maximum in memory.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static V Magnitude<TLanes, V>(V* block)
         where TLanes : struct, IWordLanes<V>
         where V : unmanaged
@@ -105,7 +104,6 @@ internal static unsafe class Blake3Lanes
     }
 
     // A node takes the place of a value that has been read already.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     [SkipLocalsInit]
     private static void Nodes<TLanes, V>(uint* values, int pairs, ref int done)
         where TLanes : struct, IWordLanes<V>
@@ -145,7 +143,6 @@ internal static unsafe class Blake3Lanes
     }
 
     // The rounds are a loop, so that each width is compiled in milliseconds: where a word lies costs nothing beside sixteen lanes of arithmetic.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Compress<TLanes, V>(V* state, V* block, V chunk, uint bytes, uint flags)
         where TLanes : struct, IWordLanes<V>
         where V : unmanaged

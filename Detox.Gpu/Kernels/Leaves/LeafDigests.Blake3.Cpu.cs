@@ -45,7 +45,6 @@ public readonly unsafe ref partial struct LeafDigests
         public byte* Leaves;
         public bool* AreFinite;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         [SkipLocalsInit]
         public readonly void Run(int piece)
         {

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Detox.Gpu.Devices.Cpu;
 using Detox.Gpu.Digests;
@@ -37,7 +36,6 @@ public readonly unsafe ref partial struct LeafDigests
         public byte* Leaves;
         public bool* AreFinite;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Run(int piece)
         {
             int vector = piece / Blocks, digestBytes = BallotTree.DigestBytes(Kind);
@@ -54,7 +52,6 @@ public readonly unsafe ref partial struct LeafDigests
     }
 
     // An exponent of all ones is an infinity or a NaN: as an integer without its sign it is at least that of infinity.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static bool AllFinite(float* floats, int count)
     {
         Vector256<int> magnitude = Vector256.Create(int.MaxValue);

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Detox.Gpu.Devices.Cpu;
 
 namespace Detox.Gpu.Kernels;
@@ -6,6 +5,8 @@ namespace Detox.Gpu.Kernels;
 public readonly unsafe partial record struct BatchNormBackward
 {
     public void Run(CpuDevice device) => device.AtItsWidth(this);
+
+    static bool IVectorOp.Fuses => true;
 
     void IVectorOp.Run<TLanes, V>(CpuDevice device)
     {
@@ -79,7 +80,6 @@ public readonly unsafe partial record struct BatchNormBackward
             Down<Lanes32, float>(piece, whole, Channels);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private readonly void Down<L, W>(int chunk, int c, int end)
             where L : struct, ILanes<W>
             where W : unmanaged
@@ -158,7 +158,6 @@ public readonly unsafe partial record struct BatchNormBackward
             Columns<Lanes32, float>(piece, whole, Channels);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private readonly void Columns<L, W>(int block, int first, int end)
             where L : struct, ILanes<W>
             where W : unmanaged

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Detox.Gpu.Devices.Cpu;
 
 namespace Detox.Gpu.Kernels;
@@ -6,6 +5,8 @@ namespace Detox.Gpu.Kernels;
 public readonly unsafe partial record struct BatchNormEvaluate
 {
     public void Run(CpuDevice device) => device.AtItsWidth(this);
+
+    static bool IVectorOp.Fuses => true;
 
     void IVectorOp.Run<TLanes, V>(CpuDevice device)
     {
@@ -52,7 +53,6 @@ public readonly unsafe partial record struct BatchNormEvaluate
             Columns<Lanes32, float>(piece, whole, Channels);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private readonly void Columns<L, W>(int block, int first, int end)
             where L : struct, ILanes<W>
             where W : unmanaged

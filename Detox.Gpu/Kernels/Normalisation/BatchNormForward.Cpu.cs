@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Detox.Gpu.Devices.Cpu;
 
 namespace Detox.Gpu.Kernels;
@@ -10,6 +9,8 @@ public readonly unsafe partial record struct BatchNormForward
         device.AtItsWidth(this);
         new BatchNormEvaluate(Channels, Input, Scale, Shift, Statistics, Addend, Output, Rectified).Run(device);
     }
+
+    static bool IVectorOp.Fuses => true;
 
     /// <summary>The statistics.</summary>
     void IVectorOp.Run<TLanes, V>(CpuDevice device)
@@ -59,7 +60,6 @@ public readonly unsafe partial record struct BatchNormForward
             Squares<Lanes32, float>(piece, whole, Channels);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private readonly void Plain<L, W>(int chunk, int c, int end)
             where L : struct, ILanes<W>
             where W : unmanaged
@@ -93,7 +93,6 @@ public readonly unsafe partial record struct BatchNormForward
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private readonly void Squares<L, W>(int chunk, int c, int end)
             where L : struct, ILanes<W>
             where W : unmanaged

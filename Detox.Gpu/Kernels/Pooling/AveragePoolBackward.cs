@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
 using Detox.Gpu.Devices.Ilgpu;
@@ -32,7 +31,6 @@ public readonly unsafe record struct AveragePoolBackward(int Samples, int Positi
 
     private readonly struct Images(int positions, int channels, float* outputGradient, float* inputGradient) : IChannelwise
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<TLanes, V>(int sample, int first, int end)
             where TLanes : struct, ILanes<V>
             where V : unmanaged

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
 using Detox.Gpu.Devices.Ilgpu;
@@ -38,7 +37,6 @@ public readonly unsafe record struct AveragePoolForward(int Samples, int Positio
 
     private readonly struct Images(int positions, int channels, float* input, float* output) : IChannelwise
     {
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Run<TLanes, V>(int sample, int first, int end)
             where TLanes : struct, ILanes<V>
             where V : unmanaged

@@ -80,7 +80,6 @@ public readonly unsafe record struct MaxPoolBackward(PoolShape Shape, int Sample
         public float* InputGradient;
 
         [SkipLocalsInit]
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Run(int piece)
         {
             int channels = Shape.Channels, line = Shape.Width * channels, window = Shape.Window, taps = window * window;

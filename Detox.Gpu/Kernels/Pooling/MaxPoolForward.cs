@@ -62,7 +62,6 @@ public readonly unsafe record struct MaxPoolForward(PoolShape Shape, int Samples
         public float* Output;
 
         [SkipLocalsInit]
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Run(int piece)
         {
             int channels = Shape.Channels, line = Shape.Width * channels, window = Shape.Window, taps = window * window;

@@ -69,7 +69,6 @@ internal static unsafe class Panels<TLanes, V>
     /// <param name="stepTerm">Floats from a term to the next.</param>
     /// <param name="stepColumn">Floats from a column to the next.</param>
     /// <param name="to">Where the panel begins.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack(int panel, float* matrix, int terms, int columns, long stepTerm, long stepColumn, float* to)
     {
         int first = First(panel, columns), width = Vectors(panel, columns) * TLanes.Count, count = Math.Min(width, columns - first);
@@ -97,7 +96,6 @@ internal static unsafe class Panels<TLanes, V>
     }
 
     /// <summary>Packs a matrix whose columns lie in memory one after the other, in squares of four by four.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackTurned(float* from, int terms, int count, long stepColumn, float* to, int width)
     {
         int square = terms & ~3, j = 0;
@@ -142,7 +140,6 @@ internal static unsafe class Panels<TLanes, V>
 
     /// <summary>Multiplies up to <see cref="RowBlock"/> rows by all panels.</summary>
     /// <param name="rows">Pointers to <paramref name="count"/> rows, with room for <see cref="RowPointers"/>.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Multiply<TSink>(float** rows, int count, Terms* terms, int termCount, float* panels, int columns, ref TSink sink)
         where TSink : struct, ISink
     {
@@ -151,7 +148,6 @@ internal static unsafe class Panels<TLanes, V>
     }
 
     /// <summary>Multiplies up to <see cref="RowBlock"/> rows by one panel, which begins at <paramref name="at"/>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void MultiplyOne<TSink>(float** rows, int count, Terms* terms, int panel, float* at, int columns, ref TSink sink)
         where TSink : struct, ISink
     {
@@ -171,7 +167,6 @@ internal static unsafe class Panels<TLanes, V>
     /// <param name="rows">Pointers to the rows; behind them 12 more, which point to the last row.</param>
     /// <param name="to">With room for 12 more rows.</param>
     /// <param name="goesOn">Whether the chains go on from the sums that are there, instead of from +0.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void MultiplyPlain(float** rows, int count, Terms* terms, float* panel, int vectors, float* to, bool goesOn = false)
     {
         int height = RegisterTile<TLanes, V>.Height(vectors), width = vectors * TLanes.Count;

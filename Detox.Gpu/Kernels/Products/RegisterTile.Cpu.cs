@@ -47,7 +47,6 @@ internal static unsafe partial class RegisterTile<TLanes, V>
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Wide(float** rows, Terms* terms, float* panel, float* result, bool goesOn)
     {
         V s00 = TLanes.Zero, s01 = s00, s02 = s00;
@@ -110,7 +109,6 @@ internal static unsafe partial class RegisterTile<TLanes, V>
         Store3(result, 3, s30, s31, s32);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Middle(float** rows, Terms* terms, float* panel, float* result, bool goesOn)
     {
         V s00 = TLanes.Zero, s01 = s00, s10 = s00, s11 = s00, s20 = s00, s21 = s00;
@@ -177,7 +175,6 @@ internal static unsafe partial class RegisterTile<TLanes, V>
         Store2(result, 5, s50, s51);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Narrow(float** rows, Terms* terms, float* panel, float* result, bool goesOn)
     {
         V s0 = TLanes.Zero, s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0, s8 = s0, s9 = s0, s10 = s0, s11 = s0;

@@ -1,10 +1,8 @@
-using System.Runtime.CompilerServices;
 
 namespace Detox.Gpu.Kernels;
 
 internal static unsafe partial class RegisterTile<TLanes, V>
 {
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void TallWide(float** rows, Terms* terms, float* panel, float* result, bool goesOn)
     {
         V s00 = TLanes.Zero, s01 = s00, s02 = s00;
@@ -107,7 +105,6 @@ internal static unsafe partial class RegisterTile<TLanes, V>
         Store3(result, 7, s70, s71, s72);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void TallMiddle(float** rows, Terms* terms, float* panel, float* result, bool goesOn)
     {
         V s00 = TLanes.Zero, s01 = s00;

@@ -29,6 +29,8 @@ public readonly unsafe ref partial struct PairwiseSquaredDistances
         if (Rows.Count > 0 && Rows.Width > 0) device.AtItsWidth(this);
     }
 
+    static bool IVectorOp.Fuses => true;
+
     // Segments go in waves, so that a sum a pair and segment stays small memory however many rows there are.
     void IVectorOp.Run<TLanes, V>(CpuDevice device)
     {
@@ -89,7 +91,6 @@ public readonly unsafe ref partial struct PairwiseSquaredDistances
                         SumBlock(i, j, chunk, Math.Min(chunk + Chunk, end), lanes, sums);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private readonly void SumBlock(int firstI, int firstJ, long begin, long end, float* lanes, double* sums)
         {
             int n = N, lastI = Math.Min(firstI + BlockRows, n), lastJ = Math.Min(firstJ + BlockRows, n);
@@ -140,7 +141,6 @@ public readonly unsafe ref partial struct PairwiseSquaredDistances
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SumTile<TLanes, V>(float** x, int lane, int steps, float* lanes)
         where TLanes : struct, ILanes<V>
         where V : unmanaged

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
 using Detox.Gpu.Devices.Ilgpu;
@@ -66,7 +65,6 @@ public readonly unsafe ref struct SignMajority(Rows rows, View output) : IOp, IV
 
         // The counts wait in the output, in the first-level cache, while two rows at a time stream past: memory gives its
         // best to a few long streams, not to one a row.
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Run(int piece)
         {
             long begin = (long)piece * Columns;

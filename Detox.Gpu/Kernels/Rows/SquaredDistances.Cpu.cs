@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
 
@@ -13,6 +12,8 @@ public readonly unsafe ref partial struct SquaredDistances
 
     // A chunk of the origin, which is every chunk of it.
     private static readonly Scratch<float> _origin = new();
+
+    static bool IVectorOp.Fuses => true;
 
     void IVectorOp.Run<TLanes, V>(CpuDevice device)
     {
@@ -58,7 +59,6 @@ public readonly unsafe ref partial struct SquaredDistances
         }
 
         // Beyond the last row the last row stands in; what it gives is not kept.
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private readonly void SumChunk(int i, long begin, int columns, double* sums)
         {
             float* lanes = stackalloc float[Side * Lanes];

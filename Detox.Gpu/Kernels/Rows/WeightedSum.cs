@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
 using Detox.Gpu.Devices.Ilgpu;
@@ -49,6 +48,8 @@ public readonly unsafe ref struct WeightedSum(Rows rows, ReadOnlySpan<float> wei
     public void Run(IlgpuDevice device)
         => device.Each(Output.Length, new Column(DeviceRows.Of(device, Rows), device.Upload(_weights, Weights), Divisor, IlgpuDevice.Floats(Output)));
 
+    static bool IVectorOp.Fuses => true;
+
     void IVectorOp.Run<TLanes, V>(CpuDevice device)
     {
         Block<TLanes, V> blocks = new()
@@ -88,7 +89,6 @@ public readonly unsafe ref struct WeightedSum(Rows rows, ReadOnlySpan<float> wei
         public long Width;
         public int Pieces;
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Run(int piece)
         {
             long j = (long)(Pieces - 1 - piece) * Columns;
@@ -111,7 +111,6 @@ public readonly unsafe ref struct WeightedSum(Rows rows, ReadOnlySpan<float> wei
 
         // The sums wait in the output, in the first-level cache, while four rows at a time stream past: memory gives its
         // best to a few long streams, not to one a row.
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private readonly void SumStrip(long begin, long end)
         {
             nint count = (nint)(end - begin);

@@ -9,6 +9,8 @@ internal readonly unsafe partial record struct WinogradBackwardWeights
     private static readonly Scratch<float> _gradients = new();
     private static readonly Scratch<float> _sums = new();
 
+    static bool IVectorOp.Fuses => true;
+
     void IVectorOp.Run<TLanes, V>(CpuDevice device)
     {
         WinogradTiles tiles = WinogradTiles.Of(device, Shape, Samples, CpuDevice.Pointer(Input));
@@ -114,7 +116,6 @@ internal static unsafe class WinogradBackwardWeights<TLanes, V>
         private readonly int ChannelBlocks => (Shape.Channels + ChannelBlock - 1) / ChannelBlock;
 
         [SkipLocalsInit]
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Run(int piece)
         {
             int panel = piece / ChannelBlocks, channel = piece % ChannelBlocks * ChannelBlock, channels = Math.Min(ChannelBlock, Shape.Channels - channel);
@@ -141,7 +142,6 @@ internal static unsafe class WinogradBackwardWeights<TLanes, V>
         }
 
         [SkipLocalsInit]
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private readonly void AddChunk(float** rows, int channels, long offset, int length, float* panel, int vectors, float* sums, bool isFirst)
         {
             Terms terms = new() { Offsets = &offset, Lengths = &length, Runs = 1, Step = Shape.Channels };

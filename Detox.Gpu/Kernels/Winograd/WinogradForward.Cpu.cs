@@ -5,6 +5,8 @@ namespace Detox.Gpu.Kernels;
 
 internal readonly unsafe partial record struct WinogradForward
 {
+    static bool IVectorOp.Fuses => true;
+
     void IVectorOp.Run<TLanes, V>(CpuDevice device)
     {
         WinogradTiles tiles = WinogradTiles.Of(device, Shape, Samples, CpuDevice.Pointer(Input));
@@ -121,7 +123,6 @@ internal static unsafe class WinogradForward<TLanes, V>
         /// <summary>A block's tiles times one panel, place by place, and back to pixels.</summary>
         /// <param name="data">The tiles in their places, <see cref="DataPitch"/> of <paramref name="count"/> apart.</param>
         [SkipLocalsInit]
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Multiply(int first, int count, float* data, int panel, float* weights, long weightPitch, float* sums)
         {
             float** rows = stackalloc float*[Panels<TLanes, V>.RowPointers];

@@ -22,7 +22,6 @@ internal static unsafe class WinogradTransforms<TLanes, V>
     /// <param name="end">The column behind the last one inside.</param>
     /// <param name="to">The tile's channels in the first place; those of the others follow <paramref name="pitch"/> floats apart.</param>
     [SkipLocalsInit]
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Data(float** rows, int first, int end, int channels, float* to, long pitch)
     {
         float* space = stackalloc float[Square];
@@ -54,7 +53,6 @@ internal static unsafe class WinogradTransforms<TLanes, V>
     /// <param name="end">The column behind the last one inside the output.</param>
     /// <param name="outputs">Floats from a pixel to the next.</param>
     [SkipLocalsInit]
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Gradient(float** rows, int end, int outputs, int count, float* to, long pitch)
     {
         float* space = stackalloc float[Square];
@@ -84,7 +82,6 @@ internal static unsafe class WinogradTransforms<TLanes, V>
     /// <summary>Weights to their places, any number of whole vectors.</summary>
     /// <param name="taps">Kernel row and column by kernel row and column, <paramref name="length"/> weights each.</param>
     [SkipLocalsInit]
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Kernels(float* taps, long length, float* to, long pitch)
     {
         float* space = stackalloc float[Square];
@@ -111,7 +108,6 @@ internal static unsafe class WinogradTransforms<TLanes, V>
     /// <param name="to">The tile's first pixel.</param>
     /// <param name="bias">Null: none.</param>
     [SkipLocalsInit]
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Output(float* from, long pitch, int count, float* bias, float* to, int height, int width, long row, long column)
     {
         float* space = stackalloc float[Square];
@@ -149,7 +145,6 @@ internal static unsafe class WinogradTransforms<TLanes, V>
     /// <param name="to">The first tap's gradients.</param>
     /// <param name="tap">Floats from one tap to the next.</param>
     [SkipLocalsInit]
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void KernelGradient(float* from, long pitch, int count, float* to, long tap)
     {
         float* space = stackalloc float[Square];
