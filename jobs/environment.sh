@@ -81,7 +81,9 @@ dotnet_machine() {
   case $(uname -m) in x86_64) echo linux-x64 ;; aarch64) echo linux-arm64 ;; *) fail "no .NET for $(uname -m)" ;; esac
 }
 
-# Builds the program into publish/, compiled ahead of time so that forty-five ranks start quickly.
+# Builds the program into publish/, compiled ahead of time so that forty-five ranks start quickly. Where it is to run on other processors than this
+# machine's, DETOX_INSTRUCTION_SET says what they all have: x86-64-v3 (AVX2, FMA) or x86-64-v4 (AVX-512).
 publish() {
-  dotnet publish Detox.Mpi --configuration Release --runtime "$(dotnet_machine)" --output publish --verbosity quiet
+  dotnet publish Detox.Mpi --configuration Release --runtime "$(dotnet_machine)" --output publish --verbosity quiet \
+    ${DETOX_INSTRUCTION_SET:+-p:InstructionSet="$DETOX_INSTRUCTION_SET"}
 }

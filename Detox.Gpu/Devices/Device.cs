@@ -1,3 +1,4 @@
+using Detox.Gpu.Devices.Cpu;
 using Detox.Gpu.Kernels;
 
 namespace Detox.Gpu.Devices;
@@ -49,7 +50,10 @@ public abstract class Device : IDisposable
         where TOp : struct, IOp, allows ref struct
     {
         op.Check();
-        Execute(op);
+
+        // Asked here, since which ops a virtual call of a generic method meets is not seen by a compiler ahead of time.
+        if (this is CpuDevice cpu) op.Run(cpu);
+        else Execute(op);
     }
 
     public abstract void Dispose();

@@ -28,6 +28,14 @@ public readonly record struct Ballot
         return ballot;
     }
 
+    /// <summary>The BLAKE3 of some bytes.</summary>
+    public static Ballot Blake3Of(ReadOnlySpan<byte> bytes)
+    {
+        Span<byte> digest = stackalloc byte[Bytes];
+        Blake3.Tree(bytes, 0, isRoot: true, digest);
+        return Of(digest);
+    }
+
     public void CopyTo(Span<byte> to) => MemoryMarshal.AsBytes(new ReadOnlySpan<Ballot>(in this)).CopyTo(to);
 
     /// <summary>What <see cref="ToString"/> has written; null where the text is nothing of that kind.</summary>

@@ -30,16 +30,16 @@ internal static class Portable
     /// <summary>In double, like the quotient, and for its reason.</summary>
     public static float Sqrt(float a) => (float)Math.Sqrt((double)a);
 
-    public static bool IsNaN(float value) => ((int)Interop.FloatAsInt(value) & int.MaxValue) > 0x7F800000;
+    public static bool IsNaN(float value) => (BitConverter.SingleToInt32Bits(value) & int.MaxValue) > 0x7F800000;
 
     /// <summary>+0 or -0.</summary>
-    public static bool IsZero(float value) => ((int)Interop.FloatAsInt(value) & int.MaxValue) == 0;
+    public static bool IsZero(float value) => (BitConverter.SingleToInt32Bits(value) & int.MaxValue) == 0;
 
     /// <summary>a &lt; b, which is false for a NaN: said by bits, since compilers for GPUs turn conditions round without
     /// regard to NaN.</summary>
     public static bool Less(float a, float b) => !IsNaN(a) & !IsNaN(b) & (a < b);
 
-    public static bool IsFinite(float value) => ((int)Interop.FloatAsInt(value) & 0x7F800000) != 0x7F800000;
+    public static bool IsFinite(float value) => (BitConverter.SingleToInt32Bits(value) & 0x7F800000) != 0x7F800000;
 
     /// <summary>Tells a context's compilers how these operations are written.</summary>
     public static void Register(Context.Builder builder)

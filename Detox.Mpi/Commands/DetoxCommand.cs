@@ -16,7 +16,7 @@ internal static class DetoxCommand
         {
             launcher = Launcher.Detect();
             bool speaks = launcher.Rank == 0;
-            ParseResult parsed = Root(launcher).Parse(args);
+            ParseResult parsed = Parse(launcher, args);
             if (parsed.Errors.Count > 0)
             {
                 string hint = $"try 'detox {parsed.CommandResult.Command.Name} --help'".Replace("detox Detox.Mpi", "detox", StringComparison.Ordinal);
@@ -40,10 +40,23 @@ internal static class DetoxCommand
 
     public static void Report(string message, TextWriter errors) => errors.WriteLine($"{Prefix}{message}");
 
-    private static RootCommand Root(Launcher launcher)
+    // What trains is parsed without the other verbs: to make their options as well takes each rank longer than its first gradient.
+    private static ParseResult Parse(Launcher launcher, string[] args)
+    {
+        ParseResult parsed = TrainingRoot(launcher).Parse(args is [TrainCommand.Verb, ..] ? args[1..] : args);
+        return parsed.Errors.Count == 0 && parsed.Action is not System.CommandLine.Help.HelpAction ? parsed : Root(launcher).Parse(args);
+    }
+
+    private static RootCommand TrainingRoot(Launcher launcher)
     {
         RootCommand root = new("Detox trains neural networks on ranks of which some send wrong gradients. Without a verb it trains.");
         TrainCommand.AddTo(root, launcher);
+        return root;
+    }
+
+    private static RootCommand Root(Launcher launcher)
+    {
+        RootCommand root = TrainingRoot(launcher);
         Command train = new(TrainCommand.Verb, "Train; under mpiexec or srun with that many ranks, else in this process.");
         TrainCommand.AddTo(train, launcher);
         root.Add(train);

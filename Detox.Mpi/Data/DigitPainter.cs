@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using Detox.Gpu;
 
@@ -156,7 +157,7 @@ internal static class DigitPainter
                 Vector256<float> distance = Vector256.Sqrt((ex * ex) + (ey * ey));
                 Vector256<float> level = Vector256.Min((Vector256.Create(reach) - distance) * falloff, Vector256.Create(pen.Level));
                 Span<float> cells = ink.Slice((row * Stride) + column, Vector256<float>.Count);
-                Vector256.Max(level, Vector256.Create<float>(cells)).CopyTo(cells);
+                Vector256.Max(level, Vector256.Create<float>(cells)).StoreUnsafe(ref MemoryMarshal.GetReference(cells));
             }
         }
     }

@@ -14,6 +14,12 @@ internal sealed class ImageSet : Dataset
         (Name, Shape, Classes, _scale, _pixels, _labels) = (name, shape, classes, scale, pixels, labels);
     }
 
+    public PixelScale Scale => _scale;
+
+    public ReadOnlyMemory<byte> Pixels => _pixels;
+
+    public ReadOnlyMemory<byte> LabelBytes => _labels;
+
     public override string Name { get; }
 
     public override ImageShape Shape { get; }

@@ -92,6 +92,11 @@ internal static unsafe partial class LibC
 
     public static bool IsSealed(int file) => FileControl(file, GetSeals, 0) is var seals && seals >= 0 && (seals & AllSeals) == AllSeals;
 
+    /// <summary>Seals a file in memory against any change by anyone; false where it is still mapped for writing.</summary>
+    public static bool Freeze(int file) => FileControl(file, AddSeals, FrozenSeals) == 0;
+
+    public static bool IsFrozen(int file) => FileControl(file, GetSeals, 0) is var seals && seals >= 0 && (seals & FrozenSeals) == FrozenSeals;
+
     public static long LengthOf(int file) => Seek(file, 0, 2);
 
     /// <summary>Null where it fails.</summary>
@@ -151,6 +156,9 @@ internal static unsafe partial class LibC
 
     /// <summary>F_SEAL_SEAL, SHRINK, GROW and FUTURE_WRITE.</summary>
     private const int AllSeals = 0x1 | 0x2 | 0x4 | 0x10;
+
+    // No further seals, no shorter, no longer, no writing.
+    private const int FrozenSeals = 0x1 | 0x2 | 0x4 | 0x8;
 
     [LibraryImport("libc", EntryPoint = "memfd_create", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int MemoryFile(string name, uint flags);

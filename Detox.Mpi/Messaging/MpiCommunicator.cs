@@ -71,19 +71,29 @@ internal sealed unsafe class MpiCommunicator : Communicator
     /// wait by looking again and again.</summary>
     private MpiCommunicator FindNeighbours()
     {
-        (ulong Place, ulong Name, int Process, int Locks)[] places = new (ulong, ulong, int, int)[Size];
-        Allgather([(SharedMemory.Place() + Part(), (ulong)Random.Shared.NextInt64(), Environment.ProcessId, Process.NodeWatch?.File ?? -1)], places.AsSpan());
-        ulong[] different = [.. places.Select(other => other.Place).Distinct()];
-        int[] nodes = [.. places.Select(other => Array.IndexOf(different, other.Place))];
-        int[] node = [.. Enumerable.Range(0, Size).Where(rank => nodes[rank] == nodes[Rank])];
-        int[] neighbours = [.. Enumerable.Range(0, Size).Select(rank => Array.IndexOf(node, rank))];
+        Berth[] places = new Berth[Size];
+        Allgather([new Berth(SharedMemory.Place() + Part(), (ulong)Random.Shared.NextInt64(), Environment.ProcessId, Process.NodeWatch?.File ?? -1)], places.AsSpan());
+        int[] nodes = new int[Size], neighbours = new int[Size];
+        int nodeCount = 0;
+        for (int rank = 0; rank < Size; rank++)
+        {
+            int first = Array.FindIndex(places, other => other.Place == places[rank].Place);
+            nodes[rank] = first == rank ? nodeCount++ : nodes[first];
+        }
+
+        List<int> node = [];
+        for (int rank = 0; rank < Size; rank++)
+        {
+            neighbours[rank] = nodes[rank] == nodes[Rank] ? node.Count : -1;
+            if (neighbours[rank] >= 0) node.Add(rank);
+        }
 
         bool leads = node[0] == Rank;
         ulong name = places[node[0]].Name;
-        SharedMemory? memory = leads ? SharedMemory.TryOpen(name, create: true, NodeWindow.BytesFor(node.Length)) : null;
+        SharedMemory? memory = leads ? SharedMemory.TryOpen(name, create: true, NodeWindow.BytesFor(node.Count)) : null;
         Barrier();
-        if (!leads) memory = SharedMemory.TryOpen(name, create: false, NodeWindow.BytesFor(node.Length));
-        NodeWindow? window = memory is null ? null : new NodeWindow(memory, neighbours[Rank], node.Length);
+        if (!leads) memory = SharedMemory.TryOpen(name, create: false, NodeWindow.BytesFor(node.Count));
+        NodeWindow? window = memory is null ? null : new NodeWindow(memory, neighbours[Rank], node.Count);
         long[] shared = [memory is null ? 0 : 1];
         Allreduce(shared, Reduction.Minimum);
         if (leads) memory?.Unlink();
@@ -96,11 +106,11 @@ internal sealed unsafe class MpiCommunicator : Communicator
         Process.NodeWatch?.Start([.. node.Select(rank => (rank, places[rank].Process, places[rank].Locks))], neighbours[Rank], () => window?.FirstToFail() ?? true);
         if (window is null)
         {
-            Process.ShareCores(node.Length);
+            Process.ShareCores(node.Count);
             return this;
         }
 
-        Process.Share(window, different.Length > 1);
+        Process.Share(window, nodeCount > 1);
         return new MpiCommunicator(Process, _scope, Rank, neighbours, nodes);
     }
 
@@ -150,11 +160,11 @@ internal sealed unsafe class MpiCommunicator : Communicator
     {
         CheckRank(root, nameof(root));
         if (Size == 1 || values.IsEmpty) return;
-        fixed (T* pointer = values)
-        {
-            MpiTransfer.Wait(Process, PassDownTree((byte*)pointer, (long)values.Length * sizeof(T), root));
-        }
+        fixed (T* pointer = values) BroadcastBytes((byte*)pointer, (long)values.Length * sizeof(T), root);
     }
+
+    // What is generic only finds the bytes: a compiler ahead of time does not see which types virtual generic methods are called with.
+    private void BroadcastBytes(byte* bytes, long length, int root) => MpiTransfer.Wait(Process, PassDownTree(bytes, length, root));
 
     /// <summary>Receives from the parent in a binomial tree and starts to send to the children, the largest subtree first.</summary>
     private Span<MpiTransfer> PassDownTree(byte* bytes, long length, int root)
@@ -183,51 +193,54 @@ internal sealed unsafe class MpiCommunicator : Communicator
     {
         CheckRank(root, nameof(root));
         if (Rank == root) CheckGathered(values.Length, gathered.Length);
-        fixed (T* own = values, all = gathered)
+        fixed (T* own = values, all = gathered) GatherBytes((byte*)own, (byte*)all, (long)values.Length * sizeof(T), root);
+    }
+
+    private void GatherBytes(byte* own, byte* all, long length, int root)
+    {
+        int count = 0;
+        if (Rank != root)
         {
-            long length = (long)values.Length * sizeof(T);
-            int count = 0;
-            if (Rank != root)
-            {
-                _transfers[count++].Send(this, (byte*)own, length, root, CollectiveTag);
-            }
-            else
-            {
-                for (int rank = 0; rank < Size; rank++)
-                {
-                    byte* place = (byte*)all + (rank * length);
-                    if (rank != Rank) _transfers[count++].Receive(this, place, length, rank, CollectiveTag);
-                    else if (length > 0) Buffer.MemoryCopy(own, place, length, length);
-                }
-            }
-            MpiTransfer.Wait(Process, _transfers.AsSpan(0, count));
+            _transfers[count++].Send(this, own, length, root, CollectiveTag);
         }
+        else
+        {
+            for (int rank = 0; rank < Size; rank++)
+            {
+                byte* place = all + (rank * length);
+                if (rank != Rank) _transfers[count++].Receive(this, place, length, rank, CollectiveTag);
+                else if (length > 0) Buffer.MemoryCopy(own, place, length, length);
+            }
+        }
+
+        MpiTransfer.Wait(Process, _transfers.AsSpan(0, count));
     }
 
     public override void Allgather<T>(ReadOnlySpan<T> values, Span<T> gathered)
     {
         CheckGathered(values.Length, gathered.Length);
+        fixed (T* own = values, all = gathered) AllgatherBytes((byte*)own, (byte*)all, (long)values.Length * sizeof(T));
+    }
+
+    private void AllgatherBytes(byte* own, byte* all, long length)
+    {
         if (Size > DirectRanks)
         {
-            Gather(values, gathered, 0);
-            Broadcast(gathered, 0);
+            GatherBytes(own, all, length, 0);
+            if (length > 0) BroadcastBytes(all, length * Size, 0);
             return;
         }
 
-        fixed (T* own = values, all = gathered)
+        int count = 0;
+        for (int rank = 0; rank < Size; rank++)
         {
-            long length = (long)values.Length * sizeof(T);
-            int count = 0;
-            for (int rank = 0; rank < Size; rank++)
-            {
-                byte* place = (byte*)all + (rank * length);
-                if (rank != Rank) _transfers[count++].Receive(this, place, length, rank, CollectiveTag);
-                else if (length > 0) Buffer.MemoryCopy(own, place, length, length);
-            }
-            for (int step = 1; step < Size; step++)
-                _transfers[count++].Send(this, (byte*)own, length, (Rank + step) % Size, CollectiveTag);
-            MpiTransfer.Wait(Process, _transfers.AsSpan(0, count));
+            byte* place = all + (rank * length);
+            if (rank != Rank) _transfers[count++].Receive(this, place, length, rank, CollectiveTag);
+            else if (length > 0) Buffer.MemoryCopy(own, place, length, length);
         }
+        for (int step = 1; step < Size; step++)
+            _transfers[count++].Send(this, own, length, (Rank + step) % Size, CollectiveTag);
+        MpiTransfer.Wait(Process, _transfers.AsSpan(0, count));
     }
 
     public override void Allreduce(Span<long> values, Reduction reduction)
@@ -341,4 +354,7 @@ internal sealed unsafe class MpiCommunicator : Communicator
         Process.Library.Finish();
         Process.Window?.Dispose();
     }
+
+    /// <summary>Where a rank is, and what its neighbours need of it.</summary>
+    private readonly record struct Berth(ulong Place, ulong Name, int Process, int Locks);
 }

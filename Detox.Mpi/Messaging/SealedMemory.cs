@@ -20,8 +20,13 @@ internal sealed unsafe class SealedMemory : IDisposable
         File = file;
     }
 
-    /// <summary>The maker's number of the file; -1 at a reader.</summary>
-    public int File { get; }
+    /// <summary>The maker's number of the file; -1 at a reader, and once it is closed.</summary>
+    public int File { get; private set; }
+
+    public long Length => _length;
+
+    /// <summary>For reading.</summary>
+    public ReadOnlyMemory<byte> Memory => new Window(this).Memory;
 
     /// <summary>Where it is mapped; only its maker may write there.</summary>
     public byte* Address => _memory;
@@ -54,6 +59,49 @@ internal sealed unsafe class SealedMemory : IDisposable
         return memory == null ? null : new SealedMemory(memory, length, -1, isWritable: false);
     }
 
+    /// <summary>Makes memory of these parts, one after the other, that nobody can change any more, its maker included; null where this system has none.</summary>
+    public static SealedMemory? TryFreeze(IReadOnlyList<ReadOnlyMemory<byte>> parts)
+    {
+        long length = parts.Sum(part => (long)part.Length);
+        int file = length > int.MaxValue ? -1 : LibC.CreateMemoryFile("detox-data", length);
+        if (file < 0) return null;
+        byte* memory = LibC.Map(file, length, writable: true);
+        if (memory != null)
+        {
+            Span<byte> rest = new(memory, (int)length);
+            foreach (ReadOnlyMemory<byte> part in parts)
+            {
+                part.Span.CopyTo(rest);
+                rest = rest[part.Length..];
+            }
+
+            // The seal takes no file that is still mapped for writing.
+            LibC.Unmap(memory, length);
+            memory = LibC.Freeze(file) ? LibC.Map(file, length, writable: false) : null;
+        }
+
+        if (memory != null) return new SealedMemory(memory, length, file, isWritable: false);
+        LibC.Close(file);
+        return null;
+    }
+
+    /// <summary>Opens what another process has made by <see cref="TryFreeze"/>; null where it is not there, has another length, or can be changed.</summary>
+    public static SealedMemory? TryOpenFrozen(int process, int file, long length)
+    {
+        int opened = LibC.OpenForReading($"/proc/{process}/fd/{file}");
+        if (opened < 0) return null;
+        byte* memory = LibC.IsFrozen(opened) && LibC.LengthOf(opened) == length ? LibC.Map(opened, length, writable: false) : null;
+        LibC.Close(opened);
+        return memory == null ? null : new SealedMemory(memory, length, -1, isWritable: false);
+    }
+
+    /// <summary>Once all others have opened it. The memory stays.</summary>
+    public void CloseFile()
+    {
+        if (File >= 0) LibC.Close(File);
+        File = -1;
+    }
+
     private sealed class Window(SealedMemory memory) : MemoryManager<byte>
     {
         public override Span<byte> GetSpan() => new(memory._memory, checked((int)memory._length));
@@ -73,7 +121,7 @@ internal sealed unsafe class SealedMemory : IDisposable
     {
         if (_memory == null) return;
         LibC.Unmap(_memory, _length);
-        if (File >= 0) LibC.Close(File);
+        CloseFile();
         _memory = null;
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using Detox.Mpi.Training;
 using Spectre.Console;
 
@@ -10,12 +11,19 @@ namespace Detox.Mpi.Reports;
 internal sealed class ProgressLine(int steps, bool isAlone, ConsoleLines console)
 {
     private const double RedrawSeconds = 0.1;
-    private readonly bool _isLive = isAlone && AnsiConsole.Profile.Capabilities.Ansi && AnsiConsole.Profile.Out.IsTerminal;
+    private readonly bool _isLive = isAlone && !Console.IsOutputRedirected && IsTerminal();
     private long _drawn;
     private int _voids;
     private int _dissenters;
     private float _loss;
     private double _seconds;
+
+    // Apart from what asks for it: a log needs no Spectre.Console, which would be loaded with it.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool IsTerminal() => AnsiConsole.Profile.Capabilities.Ansi && AnsiConsole.Profile.Out.IsTerminal;
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static int Width() => AnsiConsole.Profile.Width;
 
     /// <summary>After each step.</summary>
     public void Show(StepRecord step, Score? score)
@@ -29,7 +37,7 @@ internal sealed class ProgressLine(int steps, bool isAlone, ConsoleLines console
 
         _drawn = System.Diagnostics.Stopwatch.GetTimestamp();
         string line = Line(step.Step + 1, score, _seconds);
-        int width = Math.Max(20, AnsiConsole.Profile.Width - 1);
+        int width = Math.Max(20, Width() - 1);
         console.Text($"\r{(line.Length > width ? line[..width] : line)}\e[K");
     }
 

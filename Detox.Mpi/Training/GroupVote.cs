@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 using Detox.Gpu.Digests;
 using Detox.Mpi.Messaging;
 
@@ -76,8 +75,6 @@ internal sealed class GroupVote
         ballot.CopyTo(text);
         MemoryMarshal.Write(text[Ballot.Bytes..], rank);
         MemoryMarshal.Write(text[(Ballot.Bytes + sizeof(int))..], step);
-        Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData(text, digest);
-        return Ballot.Of(digest);
+        return Ballot.Blake3Of(text);
     }
 }

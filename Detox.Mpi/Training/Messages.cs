@@ -149,7 +149,15 @@ internal unsafe struct Instruction
     public Head Head;
 
     /// <summary>The weights' xxh128: enough for whoever reads them where rank 0 itself wrote them.</summary>
-    public UInt128 Xxh128;
+    /// <remarks>Kept as two words: what passes on a UInt128 by value, or an object that holds one, is not compiled ahead.</remarks>
+    public UInt128 Xxh128
+    {
+        readonly get => new(_xxh128High, _xxh128Low);
+        set => (_xxh128High, _xxh128Low) = ((ulong)(value >> 64), (ulong)value);
+    }
+
+    private ulong _xxh128High;
+    private ulong _xxh128Low;
 
     /// <summary>The rank from which the weights come.</summary>
     public int Carrier;

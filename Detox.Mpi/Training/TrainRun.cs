@@ -38,7 +38,7 @@ internal sealed class TrainRun : IDisposable
     private RunSaver? _saver;
     private TrainedState? _trained;
 
-    private TrainRun(Communicator world, TrainOptions options, SharedParts? shared, RunContext context)
+    private TrainRun(Communicator world, TrainOptions options, DataSplit data, SharedParts? shared, RunContext context)
     {
         _world = world;
         _options = options;
@@ -46,7 +46,7 @@ internal sealed class TrainRun : IDisposable
         _context = context;
         ulong seed = options.Seed;
         _groups = GroupTable.Create(options.Ranks!.Value, options.GroupSize, seed);
-        _data = shared?.Data ?? DataSource.Open(options.Data, seed);
+        _data = data;
         _experiment = context.Experiment ?? Experiment.Of(options, _groups);
 
         // In one process the shared gradients are computed where --device says, and the ranks only vote on them.
@@ -65,7 +65,8 @@ internal sealed class TrainRun : IDisposable
     /// <param name="shared">What the ranks of an in-process run have in common; null under MPI.</param>
     public static ExitCode Execute(Communicator world, TrainOptions options, SharedParts? shared, RunContext context = default)
     {
-        using TrainRun run = Agreement.Reach(world, () => new TrainRun(world, options, shared, context));
+        DataSplit data = shared?.Data ?? NodeData.Open(world, options.Data, options.Seed);
+        using TrainRun run = Agreement.Reach(world, () => new TrainRun(world, options, data, shared, context));
         bool writes = world.Rank == RunStart.LeaderOf(world, world.Rank);
         using WeightsSlots slots = new(run._own, run._layout.StateLength, writes);
         run._start = Agreement.Reach(world, () => RunStart.Gather(world, options, run._data, run._layout, slots));

@@ -27,6 +27,26 @@ public sealed class SealedMemoryTests
     public void Close() => _made?.Dispose();
 
     [Test]
+    public void WhatIsFrozenNobodyChanges()
+    {
+        byte[] first = [1, 2, 3], second = [4];
+        using SealedMemory frozen = SealedMemory.TryFreeze([first, second])!;
+        Assert.That(frozen.Bytes.ToArray(), Is.EqualTo((byte[])[1, 2, 3, 4]));
+        using (SealedMemory? opened = SealedMemory.TryOpenFrozen(Self, frozen.File, 4)) Assert.That(opened?.Memory.ToArray(), Is.EqualTo((byte[])[1, 2, 3, 4]));
+        unsafe
+        {
+            Assert.That(LibC.Map(frozen.File, 4, writable: true) == null, "its maker maps it for writing");
+        }
+
+        Assert.That(() => File.WriteAllBytes($"/proc/self/fd/{frozen.File}", [9, 9, 9, 9]), Throws.InstanceOf<IOException>().Or.InstanceOf<UnauthorizedAccessException>());
+        Assert.That(frozen.Bytes.ToArray(), Is.EqualTo((byte[])[1, 2, 3, 4]));
+        Assert.That(SealedMemory.TryOpenFrozen(Self, frozen.File, 5), Is.Null, "another length");
+        Assert.That(SealedMemory.TryOpenFrozen(Self, _made.File, Length), Is.Null, "its maker can change it");
+        frozen.CloseFile();
+        Assert.That(frozen.Bytes[3], Is.EqualTo(4), "the memory stays");
+    }
+
+    [Test]
     public void AReaderSeesWhatItsMakerWritesLater()
     {
         using SealedMemory? reader = SealedMemory.TryOpen(Self, _made.File, Length);

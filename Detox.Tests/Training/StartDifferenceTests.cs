@@ -30,17 +30,19 @@ public sealed class StartDifferenceTests(string launcher)
             folder.WriteIdx("t10k", 10, side: 8);
         }
 
-        AssertSaid(Run(($"-wdir {first.Path}", "--data ."), ($"-wdir {second.Path}", "--data .")), "another data set");
+        // Ranks of one node have one data set, which its first rank has read.
+        Dictionary<string, string> apart = new() { ["DETOX_NODES"] = $"{Ranks}" };
+        AssertSaid(Run(($"-wdir {first.Path}", "--data ."), ($"-wdir {second.Path}", "--data ."), apart), "another data set");
     }
 
     /// <summary>Starts rank 0 in one way and all others in another.</summary>
-    private MpiOutcome Run((string Launcher, string Program) first, (string Launcher, string Program) others)
+    private MpiOutcome Run((string Launcher, string Program) first, (string Launcher, string Program) others, Dictionary<string, string>? variables = null)
     {
         string folder = Path.Combine(TestContext.CurrentContext.WorkDirectory, "runs", Guid.NewGuid().ToString("N"));
         string[] Part(int ranks, (string Launcher, string Program) how)
             => [.. $"-n {ranks} {how.Launcher} dotnet exec {DetoxProgram.Path} --model softmax --batch 5 --steps 3 --out {folder} {how.Program}".Split(' ', StringSplitOptions.RemoveEmptyEntries)];
         string[] oversubscribe = launcher == MpiRunner.OpenMpi ? ["--oversubscribe"] : [];
-        return MpiRunner.RunCommand([launcher, .. oversubscribe, .. Part(1, first), ":", .. Part(Ranks - 1, others)], null, limitSeconds: 60);
+        return MpiRunner.RunCommand([launcher, .. oversubscribe, .. Part(1, first), ":", .. Part(Ranks - 1, others)], variables, limitSeconds: 60);
     }
 
     private static void AssertSaid(MpiOutcome outcome, string what)

@@ -64,7 +64,7 @@ internal static unsafe class Blake3Lanes
         byte* memory = stackalloc byte[Blocks<V>.Bytes];
         Blocks<V> at = new(memory);
         Begin<TLanes, V>(at.State);
-        V chunk = TLanes.Add(TLanes.All(first), TLanes.Numbers), most = TLanes.All(0);
+        V chunk = TLanes.Add(TLanes.All(first), TLanes.Numbers), most = TLanes.All(0), magnitude;
         uint* padded = stackalloc uint[Blake3.BlockWords];
         for (int word = 0; word < words; word += Blake3.BlockWords)
         {
@@ -77,9 +77,10 @@ internal static unsafe class Blake3Lanes
             }
 
             TLanes.LoadColumns(block, Blake3.ChunkWords, at.Block);
-            most = TLanes.Max(most, Magnitude<TLanes, V>(at.Block));
+            Magnitude<TLanes, V>(at.Block, &magnitude);
+            most = TLanes.Max(most, magnitude);
             uint flags = (word == 0 ? Blake3.ChunkStart : 0) | (word + count == words ? Blake3.ChunkEnd : 0);
-            Compress<TLanes, V>(at.State, at.Block, chunk, (uint)count * sizeof(uint), flags);
+            Compress<TLanes, V>(at.State, at.Block, &chunk, (uint)count * sizeof(uint), flags);
         }
 
         StoreRows<TLanes, V>(at.State, values);
@@ -87,9 +88,10 @@ internal static unsafe class Blake3Lanes
         for (int lane = 0; lane < TLanes.Count; lane++) largest = Math.Max(largest, ((uint*)at.State)[lane]);
     }
 
-    // The largest of the words without their signs. Not inlined: beside calls the JIT would keep the maximum in memory.
+    // The largest of the words without their signs. Not inlined: beside calls the JIT would keep the maximum in memory. Vectors go in and out of
+    // what is not inlined by pointers, as nothing that takes one by value is compiled ahead.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static V Magnitude<TLanes, V>(V* block)
+    private static void Magnitude<TLanes, V>(V* block, V* largest)
         where TLanes : struct, IWordLanes<V>
         where V : unmanaged
     {
@@ -100,7 +102,7 @@ internal static unsafe class Blake3Lanes
             odd = TLanes.Max(odd, TLanes.And(block[i + 1], magnitude));
         }
 
-        return TLanes.Max(even, odd);
+        *largest = TLanes.Max(even, odd);
     }
 
     // A node takes the place of a value that has been read already.
@@ -111,11 +113,12 @@ internal static unsafe class Blake3Lanes
     {
         byte* memory = stackalloc byte[Blocks<V>.Bytes];
         Blocks<V> at = new(memory);
+        V none = TLanes.All(0);
         for (; done <= pairs - TLanes.Count; done += TLanes.Count)
         {
             Begin<TLanes, V>(at.State);
             TLanes.LoadColumns(values + (done * Blake3.BlockWords), Blake3.BlockWords, at.Block);
-            Compress<TLanes, V>(at.State, at.Block, TLanes.All(0), Blake3.BlockBytes, Blake3.Parent);
+            Compress<TLanes, V>(at.State, at.Block, &none, Blake3.BlockBytes, Blake3.Parent);
             StoreRows<TLanes, V>(at.State, values + (done * Blake3.DigestWords));
         }
     }
@@ -143,13 +146,13 @@ internal static unsafe class Blake3Lanes
     }
 
     // The rounds are a loop, so that each width is compiled in milliseconds: where a word lies costs nothing beside sixteen lanes of arithmetic.
-    private static void Compress<TLanes, V>(V* state, V* block, V chunk, uint bytes, uint flags)
+    private static void Compress<TLanes, V>(V* state, V* block, V* chunk, uint bytes, uint flags)
         where TLanes : struct, IWordLanes<V>
         where V : unmanaged
     {
         V v0 = state[0], v1 = state[1], v2 = state[2], v3 = state[3], v4 = state[4], v5 = state[5], v6 = state[6], v7 = state[7];
         V v8 = TLanes.All(Blake3.Start0), v9 = TLanes.All(Blake3.Start1), v10 = TLanes.All(Blake3.Start2), v11 = TLanes.All(Blake3.Start3);
-        V v12 = chunk, v13 = TLanes.All(0), v14 = TLanes.All(bytes), v15 = TLanes.All(flags);
+        V v12 = *chunk, v13 = TLanes.All(0), v14 = TLanes.All(bytes), v15 = TLanes.All(flags);
         fixed (byte* schedule = Blake3.Schedule)
         {
             for (byte* order = schedule, end = schedule + Blake3.Schedule.Length; order < end; order += Blake3.BlockWords)

@@ -1,5 +1,3 @@
-using ILGPU;
-
 namespace Detox.Gpu.Kernels;
 
 /// <summary>exp and log from correctly rounded operations alone, so that they are the same bits everywhere, in kernels too.</summary>
@@ -44,11 +42,11 @@ internal static class PortableMath
     /// <summary>The natural logarithm of a positive normal float; NaN for NaN and for what is negative; -inf for 0 and for subnormal floats.</summary>
     public static float Log(float x)
     {
-        int bits = (int)Interop.FloatAsInt(x);
+        int bits = BitConverter.SingleToInt32Bits(x);
 
         // x = 2^n * m with m in [sqrt(1/2), sqrt(2)); then log m = 2 atanh(s), s = (m - 1) / (m + 1).
         int n = (bits - 0x3F3504F3) >> 23;
-        float m = Interop.IntAsFloat((uint)(bits - (n << 23)));
+        float m = BitConverter.Int32BitsToSingle((bits - (n << 23)));
         float f = m - 1;
         float s = Portable.Divide(f, f + 2);
         float z = Portable.Multiply(s, s);
@@ -68,5 +66,5 @@ internal static class PortableMath
         return Portable.IsNaN(x) | Portable.Less(x, 0) ? float.NaN : log;
     }
 
-    private static float Power(int exponent) => Interop.IntAsFloat((uint)((exponent + 127) << 23));
+    private static float Power(int exponent) => BitConverter.Int32BitsToSingle(((exponent + 127) << 23));
 }

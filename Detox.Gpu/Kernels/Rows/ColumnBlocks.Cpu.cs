@@ -77,7 +77,6 @@ internal unsafe struct ColumnBlocks<TLanes, V, TColumns> : IPieces
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Run(int piece, int vectors, float* buffer)
     {
         long j = (long)piece * Block;

@@ -28,7 +28,6 @@ internal static unsafe class ColumnMedian
         return Of<TLanes, V, ExactOrder<TLanes, V>>(rows, n, column, buffer, out _);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static V Of<TLanes, V, TOrder>(float** rows, int n, long column, float* buffer, out V sum)
         where TLanes : struct, ILanes<V>
         where V : unmanaged
@@ -70,7 +69,6 @@ internal static unsafe class ColumnMedian
     }
 
     // Two sorted runs to one: their even places are merged in registers, and their odd ones; then neighbours are put in order.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void MergeRuns<TLanes, V, TOrder>(float* runs)
         where TLanes : struct, ILanes<V>
         where V : unmanaged
@@ -88,7 +86,6 @@ internal static unsafe class ColumnMedian
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void MergeEverySecond<TLanes, V, TOrder>(float* to)
         where TLanes : struct, ILanes<V>
         where V : unmanaged
@@ -133,7 +130,6 @@ internal static unsafe class ColumnMedian
     }
 
     // Sixteen rows. Those that are missing sort last. Adds the others to a sum: it is finite only where all are numbers.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static V SortRun<TLanes, V, TOrder>(float** rows, int count, long column, float* to, V sum)
         where TLanes : struct, ILanes<V>
         where V : unmanaged

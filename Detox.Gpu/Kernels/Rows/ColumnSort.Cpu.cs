@@ -10,7 +10,6 @@ internal static unsafe class ColumnSort
 
     /// <summary>Loads <paramref name="vectors"/> vectors of each row at column j and sorts, in the order of the floats.</summary>
     /// <param name="buffer">BufferRows(n) rows of so many vectors; the wanted rows are in place afterwards.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Sort<TLanes, V>(float** rows, int n, long j, int vectors, int* pairs, int pairCount, float* buffer)
         where TLanes : struct, ILanes<V>
         where V : unmanaged
@@ -57,7 +56,6 @@ internal static unsafe class ColumnSort
     }
 
     // Eight rows in registers. Rows that are missing sort last.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SortBlock<TLanes, V>(float** rows, int count, long j, float* buffer, nint stride)
         where TLanes : struct, ILanes<V>
         where V : unmanaged
