@@ -10,6 +10,8 @@ internal readonly record struct Hover(double Left, double Right, double Bottom, 
 /// <param name="Caption">What is drawn, n and seeds included.</param>
 internal sealed record Chart(string Name, string Title, string Caption)
 {
+    private readonly List<(LineStyle Line, LinePattern Pattern)> _patterned = [];
+
     public const int UsualWidth = 440, UsualHeight = 340;
 
     public int Width { get; init; } = UsualWidth;
@@ -26,22 +28,18 @@ internal sealed record Chart(string Name, string Title, string Caption)
     public void Save(string folder)
     {
         const int sharpness = 2;
-        Plot.FigureBackground.Color = Color.FromHex(ChartStyle.Paper);
-        Plot.DataBackground.Color = Color.FromHex(ChartStyle.Paper);
-        File.WriteAllText(Path.Combine(folder, Name + ".svg"), Plot.GetSvgXml(Width, Height));
+        File.WriteAllText(Path.Combine(folder, Name + ".svg"), Svg(Color.FromHex(ChartStyle.Paper)));
+        foreach ((LineStyle line, LinePattern pattern) in _patterned) line.Pattern = pattern;
         Plot.ScaleFactor = sharpness;
         Plot.SavePng(Path.Combine(folder, Name + ".png"), sharpness * Width, sharpness * Height);
         Plot.ScaleFactor = 1;
     }
 
     /// <summary>The picture as an element of a page: in the page's colours, with a text over every place that has one.</summary>
-    public string Html()
-    {
-        Plot.FigureBackground.Color = Colors.Transparent;
-        Plot.DataBackground.Color = Colors.Transparent;
-        string svg = Plot.GetSvgXml(Width, Height);
-        return InlineSvg.Of(svg, this, [.. Hovers.Select(Area)]);
-    }
+    public string Html() => InlineSvg.Of(Svg(Colors.Transparent), this, [.. Hovers.Select(Area)]);
+
+    /// <summary>Draws a line in a pattern, in every form of the picture.</summary>
+    public void SetPattern(LineStyle line, LinePattern pattern) => _patterned.Add((line, pattern));
 
     /// <summary>The legend below the picture, in as many lines as it takes.</summary>
     public void ShowLegend()
@@ -55,6 +53,18 @@ internal sealed record Chart(string Name, string Title, string Caption)
         Plot.Legend.FontColor = Color.FromHex(ChartStyle.Ink);
         if (ChartStyle.Font is { } font) Plot.Legend.FontName = font;
         Plot.ShowLegend(Edge.Bottom);
+    }
+
+    /// <summary>Patterns are put in afterwards: Skia would make a shape of each dash.</summary>
+    private string Svg(Color paper)
+    {
+        Plot.FigureBackground.Color = paper;
+        Plot.DataBackground.Color = paper;
+        float[] widths = [.. _patterned.Select(patterned => patterned.Line.Width)];
+        foreach ((LineStyle line, LinePattern pattern) in _patterned) (line.Pattern, line.Width) = (LinePattern.Solid, InlineSvg.WidthThatStandsFor(pattern, line.Width));
+        string svg = InlineSvg.WithPatterns(Plot.GetSvgXml(Width, Height));
+        for (int i = 0; i < widths.Length; i++) _patterned[i].Line.Width = widths[i];
+        return svg;
     }
 
     /// <summary>In pixels, once the plot has been drawn.</summary>
@@ -80,10 +90,12 @@ internal sealed record Chart(string Name, string Title, string Caption)
             axis.Label.FontSize = ChartStyle.TextSize;
             axis.Label.Bold = false;
             axis.TickLabelStyle.FontSize = ChartStyle.TextSize;
+            axis.MinorTickStyle.Length = 0;
         }
 
-        plot.Axes.Right.IsVisible = false;
-        plot.Axes.Top.IsVisible = false;
+        // The axes without lines keep room for what the others write beyond their ends.
+        foreach (IAxis axis in (IAxis[])[plot.Axes.Right, plot.Axes.Top]) axis.FrameLineStyle.Width = 0;
+        plot.HideLegend();
         return plot;
     }
 }

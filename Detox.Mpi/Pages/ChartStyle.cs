@@ -8,7 +8,7 @@ internal readonly record struct LineLook(Color Color, MarkerShape Marker, LinePa
 /// <summary>What the charts share: colours that the colour-blind tell apart (Okabe, Ito 2008), markers, patterns, and one font.</summary>
 internal static class ChartStyle
 {
-    public const float TextSize = 12, LineWidth = 1.8f, MarkerSize = 7;
+    public const float TextSize = 12, LineWidth = 1.75f, ThinLineWidth = 1, MarkerSize = 7;
 
     /// <summary>Text and axes, grid, and paper. A page puts those of its colour scheme in their place.</summary>
     public const string Ink = "#1B1F24", Soft = "#D9DDE3", Paper = "#FFFFFE";
@@ -25,6 +25,12 @@ internal static class ChartStyle
         MarkerShape.OpenSquare, MarkerShape.FilledTriangleDown, MarkerShape.Cross, MarkerShape.Eks, MarkerShape.OpenTriangleUp, MarkerShape.Asterisk,
     ];
 
+    private static readonly MarkerShape[] _filled =
+    [
+        MarkerShape.FilledCircle, MarkerShape.FilledSquare, MarkerShape.FilledTriangleUp, MarkerShape.FilledDiamond, MarkerShape.FilledTriangleDown, MarkerShape.Cross, MarkerShape.Eks,
+        MarkerShape.Asterisk,
+    ];
+
     private static readonly LinePattern[] _patterns = [LinePattern.Solid, LinePattern.Dashed, LinePattern.Dotted, LinePattern.DenselyDashed];
 
     private static readonly string[] _fonts = ["DejaVu Sans", "Liberation Sans", "Noto Sans", "Open Sans", "Roboto", "Ubuntu", "Arial", "Helvetica", "Verdana"];
@@ -39,7 +45,8 @@ internal static class ChartStyle
 
     public static Color ColourOf(int i) => Color.FromHex(Colours[i % Colours.Count].Light);
 
-    public static MarkerShape MarkerOf(int i) => _markers[i % _markers.Length];
+    /// <summary>Shapes that are told apart where they are small and many.</summary>
+    public static MarkerShape MarkerOf(int i) => _filled[i % _filled.Length];
 
     /// <summary>From 0, dark violet, to 1, yellow, with even steps in lightness: viridis, which the colour-blind read as well.</summary>
     public static Color Scale(double share) => new ScottPlot.Colormaps.Viridis().GetColor(Math.Clamp(share, 0, 1));

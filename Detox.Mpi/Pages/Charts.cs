@@ -14,7 +14,7 @@ internal static class Charts
     private const int MostMarkers = 40, NameWidth = 24;
 
     /// <summary>Lines of means in bands from the least to the most.</summary>
-    public static void Lines(Chart chart, string xName, string yName, IReadOnlyList<Series> series, Func<double, string> yText, bool isWholeX = true)
+    public static void Lines(Chart chart, string xName, string yName, IReadOnlyList<Series> series, Func<double, string> yText, Func<double, string>? tickText = null)
     {
         Plot plot = chart.Plot;
         foreach (Series line in series)
@@ -25,7 +25,8 @@ internal static class Charts
             double[] x = [.. points.Select(point => point.X)];
             if (points.Any(point => point.Y.Least < point.Y.Most)) Band(plot, x, points, look);
             ScottPlot.Plottables.Scatter drawn = plot.Add.Scatter(x, [.. points.Select(point => point.Y.Mean)], look.Color);
-            (drawn.LineWidth, drawn.LinePattern, drawn.MarkerShape) = (ChartStyle.LineWidth, look.Pattern, look.Marker);
+            (drawn.LineWidth, drawn.MarkerShape) = (ChartStyle.LineWidth, look.Marker);
+            chart.SetPattern(drawn.LineStyle, look.Pattern);
             drawn.MarkerSize = points.Length > MostMarkers ? 0 : ChartStyle.MarkerSize;
             drawn.LegendText = line.Name;
             const float margin = 6;
@@ -34,8 +35,8 @@ internal static class Charts
         }
 
         Labels(plot, xName, yName);
-        plot.Axes.Left.TickGenerator = new NumericAutomatic { LabelFormatter = yText };
-        if (isWholeX) plot.Axes.Bottom.TickGenerator = new NumericAutomatic { IntegerTicksOnly = true, LabelFormatter = Numbers.Whole };
+        plot.Axes.Left.TickGenerator = new NumericAutomatic { LabelFormatter = tickText ?? yText };
+        plot.Axes.Bottom.TickGenerator = new NumericAutomatic { IntegerTicksOnly = true, LabelFormatter = Numbers.Whole };
         if (series.Count > 1) chart.ShowLegend();
     }
 
@@ -120,7 +121,8 @@ internal static class Charts
         double sum = all.Average(point => point.X + point.Y);
         double first = all.Min(point => point.X) - 0.1, last = all.Max(point => point.X) + 0.1;
         ScottPlot.Plottables.LinePlot slope = plot.Add.Line(first, sum - first, last, sum - last);
-        (slope.LineStyle, slope.LegendText) = (new LineStyle(1, Color.FromHex(ChartStyle.Ink), LinePattern.Dotted), lineName);
+        (slope.LineStyle, slope.LegendText) = (new LineStyle(ChartStyle.ThinLineWidth, Color.FromHex(ChartStyle.Ink)), lineName);
+        chart.SetPattern(slope.LineStyle, LinePattern.Dotted);
         double low = series.SelectMany(line => line.Points).Min(point => Math.Log10(point.Y.Least)), high = series.SelectMany(line => line.Points).Max(point => Math.Log10(point.Y.Most));
         plot.Axes.SetLimits(first, last, Math.Min(low, sum - last) - 0.05, Math.Max(high, sum - first) + 0.05);
         plot.Axes.Bottom.TickGenerator = Decades(first, last);
@@ -135,13 +137,15 @@ internal static class Charts
         plot.Axes.Left.Label.Text = y;
     }
 
-    /// <summary>1, 2 and 5 of each decade.</summary>
+    /// <summary>1, 2 and 5 of each decade; of few decades more.</summary>
     private static NumericManual Decades(double from, double to)
     {
+        const double few = 1.3;
+        int[] digits = to - from < few ? [1, 2, 3, 4, 5, 7] : [1, 2, 5];
         NumericManual ticks = new();
         for (int decade = (int)Math.Floor(from); decade <= to; decade++)
         {
-            foreach (int digit in (int[])[1, 2, 5])
+            foreach (int digit in digits)
             {
                 double value = digit * Math.Pow(10, decade);
                 ticks.AddMajor(Math.Log10(value), Numbers.Short(value));

@@ -8,6 +8,9 @@ internal static class Numbers
 {
     public static string Percent(double share) => double.IsFinite(share) ? (share * 100).ToString("F2", CultureInfo.InvariantCulture) + " %" : "-";
 
+    /// <summary>As short as it may be, for axes.</summary>
+    public static string ShortPercent(double share) => (share * 100).ToString("0.##", CultureInfo.InvariantCulture) + " %";
+
     public static string Whole(double value) => value.ToString("N0", CultureInfo.InvariantCulture);
 
     /// <summary>Three digits; "-" for what is no number.</summary>

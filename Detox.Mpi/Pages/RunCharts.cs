@@ -15,7 +15,7 @@ internal static class RunCharts
         if (run.Evaluations.Count > 0)
         {
             Chart accuracy = new("accuracy-by-step", "Accuracy", $"Share of the test set that is classified right. {seed}");
-            Charts.Lines(accuracy, "steps", "", [new Series("accuracy", 0, [.. run.Evaluations.Select(look => ((double)look.Step, Spread.Of(look.Accuracy)))])], Numbers.Percent);
+            Charts.Lines(accuracy, "steps", "", [new Series("accuracy", 0, [.. run.Evaluations.Select(look => ((double)look.Step, Spread.Of(look.Accuracy)))])], Numbers.Percent, Numbers.ShortPercent);
             charts.Add(accuracy);
         }
 

@@ -28,7 +28,7 @@ internal static class SweepCharts
 
     /// <summary>The attack that each method bears least at each q.</summary>
     public static IEnumerable<SweepPoint> WorstOf(IReadOnlyList<SweepPoint> points)
-        => points.GroupBy(point => (point.Method, point.Byzantine)).Select(group => group.MinBy(point => point.Accuracy.Mean)!);
+        => points.GroupBy(point => (point.Method, point.Byzantine)).Select(group => group.MinBy(point => point.Accuracy.Mean)!).Select(point => point.Byzantine == 0 ? point with { Attack = "no attack" } : point);
 
     private static Chart Worst(SweepFacts sweep, IReadOnlyList<SweepPoint> points)
     {
@@ -54,8 +54,10 @@ internal static class SweepCharts
     private static Chart ByCount(SweepFacts sweep, string attack, SweepPoint[] points)
     {
         Chart chart = new($"accuracy-by-q-{FileName(attack)}", $"Accuracy against q: {attack}", $"Accuracy at the end; line: the mean, band: the least to the most seed. {sweep.SeedsText()}.");
-        Charts.Lines(chart, "q", "", [.. sweep.Methods.Select((method, look) => new Series(method, look, [.. points.Where(point => point.Method == method).Select(point => ((double)point.Byzantine, point.Accuracy))])).Where(line => line.Points.Count > 0)], Numbers.Percent);
+        Charts.Lines(chart, "q", "", [.. sweep.Methods.Select((method, look) => new Series(method, look, [.. points.Where(point => point.Method == method).Select(point => ((double)point.Byzantine, point.Accuracy))])).Where(line => line.Points.Count > 0)], Numbers.Percent, Numbers.ShortPercent);
         chart.Plot.Axes.Bottom.Label.Text = "Byzantine ranks q";
+        double[] counts = [.. points.Select(point => (double)point.Byzantine).Distinct()];
+        chart.Plot.Axes.Bottom.TickGenerator = new ScottPlot.TickGenerators.NumericManual(counts, [.. counts.Select(Numbers.Whole)]);
         return chart;
     }
 
@@ -65,7 +67,7 @@ internal static class SweepCharts
         SweepPoint[] those = [.. points.Where(point => point.Byzantine == q)];
         string diverged = those.Any(point => point.Diverged > 0) ? " A run that diverged stays where it ended." : "";
         Chart chart = new($"accuracy-by-step-{FileName(attack)}", $"Accuracy over steps: {attack}, q = {q}", $"q = {q}, the largest; line: the mean, band: the least to the most seed.{diverged} {sweep.SeedsText()}.");
-        Charts.Lines(chart, "steps", "", [.. those.Select(point => new Series(point.Method, sweep.Methods.ToList().IndexOf(point.Method), Curve(point)))], Numbers.Percent);
+        Charts.Lines(chart, "steps", "", [.. those.Select(point => new Series(point.Method, sweep.Methods.ToList().IndexOf(point.Method), Curve(point)))], Numbers.Percent, Numbers.ShortPercent);
         return chart;
     }
 
@@ -106,7 +108,7 @@ internal static class SweepCharts
         if (measured.Length == 0) return null;
         CellFacts[] cells = honest.Length > 0 ? honest : measured;
         string of = honest.Length > 0 ? "Runs without an attack" : "Runs under attack: captured groups add to it";
-        Chart chart = new("variance-by-samples", "Variance of the mean gradient", $"Of the mean of the winners' gradients, summed over the parameters, the mean over the steps. {of}; n = {cells.Length} runs; bars: the least to the most run.");
+        Chart chart = new("variance-by-samples", "Variance of the mean gradient", $"Of the mean of the winners' gradients, summed over the parameters, the mean over the steps of each run's own training. {of}; n = {cells.Length} runs; bars: the least to the most run.");
         Charts.Inverse(chart, "samples of a step", "", "as 1 / samples", [.. cells.GroupBy(cell => cell.Title).Select(method => new Series(
             method.Key,
             sweep.Methods.ToList().IndexOf(method.Key),
