@@ -67,7 +67,7 @@ need_slurm() {
 
 # A browser, its driver, and a font, for the pages and pictures of reports: tests say so where they go without.
 need_browser() {
-  command -v chromium > /dev/null && command -v chromedriver > /dev/null && find /usr/share/fonts -name '*.ttf' 2> /dev/null | grep -q . && return
+  command -v chromium > /dev/null && command -v chromedriver > /dev/null && [ -n "$(find /usr/share/fonts -name '*.ttf' -print -quit 2> /dev/null)" ] && return
   if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
     echo "installing chromium, chromium-driver, fonts-dejavu-core ..." >&2
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver fonts-dejavu-core > /dev/null

@@ -26,7 +26,7 @@ internal static class Charts
             if (points.Any(point => point.Y.Least < point.Y.Most)) Band(plot, x, points, look);
             ScottPlot.Plottables.Scatter drawn = plot.Add.Scatter(x, [.. points.Select(point => point.Y.Mean)], look.Color);
             (drawn.LineWidth, drawn.MarkerShape) = (ChartStyle.LineWidth, look.Marker);
-            chart.SetPattern(drawn.LineStyle, look.Pattern);
+            if (series.Count > 1) chart.SetPattern(drawn.LineStyle, look.Pattern);
             drawn.MarkerSize = points.Length > MostMarkers ? 0 : ChartStyle.MarkerSize;
             drawn.LegendText = line.Name;
             const float margin = 6;

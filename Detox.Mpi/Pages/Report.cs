@@ -33,7 +33,7 @@ internal sealed record Report(string Title, string Summary, IReadOnlyList<string
             warnings.Add($"{missing.Length:N0} of {sweep.Cells.Count:N0} cells stand in no mean: {missing.Count(cell => cell.Run is not null):N0} unfinished, {missing.Count(cell => cell.Run is null):N0} not there or broken.");
         int diverged = sweep.Ended.Count(cell => cell.Run!.IsDiverged);
         if (diverged > 0) warnings.Add($"{diverged:N0} of {sweep.Ended.Count:N0} runs diverged; they count with the accuracy at which they ended.");
-        List<Table> tables = [SweepTables.Results(sweep), SweepTables.Worst(sweep), SweepTables.Costs(sweep)];
+        List<Table> tables = [SweepTables.Worst(sweep), SweepTables.Costs(sweep), SweepTables.Results(sweep)];
         if (missing.Length > 0) tables.Insert(0, SweepTables.Missing(sweep));
         return New(
             $"Sweep {sweep.Name}", $"{sweep.Cells.Count:N0} runs of {sweep.Methods.Count:N0} methods, over {string.Join(", ", sweep.Dimensions)}; samples: {sweep.Samples}. {sweep.SeedsText()}.", warnings,

@@ -69,7 +69,9 @@ internal sealed class Browser : IDisposable
 
     private JsonElement Post(string path, object body)
     {
-        using HttpResponseMessage answer = _http.PostAsJsonAsync(path, body).Result;
+        // The driver takes no body in chunks: one that says its length.
+        using StringContent content = new(JsonSerializer.Serialize(body), System.Text.Encoding.UTF8, "application/json");
+        using HttpResponseMessage answer = _http.PostAsync(path, content).Result;
         JsonElement value = answer.Content.ReadFromJsonAsync<JsonElement>().Result.GetProperty("value");
         Assert.That(answer.IsSuccessStatusCode, Is.True, $"{path}: {value}");
         return value;
