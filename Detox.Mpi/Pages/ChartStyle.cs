@@ -55,6 +55,13 @@ internal static class ChartStyle
     {
         using SkiaSharp.SKFontManager fonts = SkiaSharp.SKFontManager.CreateDefault();
         string[] there = [.. fonts.FontFamilies];
-        return _fonts.FirstOrDefault(there.Contains) ?? (there.Length > 0 ? there[0] : null);
+        return _fonts.Where(there.Contains).Concat(there).FirstOrDefault(HasLetters);
+
+        // Where there is no font Skia has one without letters.
+        bool HasLetters(string name)
+        {
+            using SkiaSharp.SKTypeface? font = fonts.MatchFamily(name);
+            return font is { GlyphCount: > 0 };
+        }
     }
 }

@@ -21,7 +21,8 @@ internal static class PageStyle
         table { border-collapse: collapse; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
         caption { text-align: left; font-weight: 600; padding: 4px 0; }
         th, td { padding: 4px 12px 4px 0; border-bottom: 1px solid var(--soft); text-align: left; vertical-align: top; }
-        td { min-width: 3em; max-width: 60ch; overflow-wrap: anywhere; }
+        td { max-width: 60ch; overflow-wrap: break-word; }
+        td:last-child:not(.number) { min-width: 14em; overflow-wrap: anywhere; }
         th.number, td.number { text-align: right; white-space: nowrap; }
         summary { cursor: pointer; font-weight: 600; padding: 8px 0; }
         footer { margin-top: 32px; font-size: 0.875rem; }

@@ -26,16 +26,12 @@ internal static class SweepCharts
         return charts;
     }
 
-    /// <summary>The attack that each method bears least at each q.</summary>
-    public static IEnumerable<SweepPoint> WorstOf(IReadOnlyList<SweepPoint> points)
-        => points.GroupBy(point => (point.Method, point.Byzantine)).Select(group => group.MinBy(point => point.Accuracy.Mean)!).Select(point => point.Byzantine == 0 ? point with { Attack = "no attack" } : point);
-
     private static Chart Worst(SweepFacts sweep, IReadOnlyList<SweepPoint> points)
     {
         const int nameWidth = 200, cellWidth = 100, border = 100, cellHeight = 46;
         int[] counts = [.. points.Select(point => point.Byzantine).Distinct().Order()];
         string[] methods = [.. sweep.Methods.Where(method => points.Any(point => point.Method == method))];
-        Dictionary<(string, int), SweepPoint> worst = WorstOf(points).ToDictionary(point => (point.Method, point.Byzantine));
+        Dictionary<(string, int), (SweepPoint Point, int Attacks)> worst = sweep.Worst().ToDictionary(found => (found.Point.Method, found.Point.Byzantine));
         Chart chart = new("worst-attack", "Accuracy under the worst attack", $"In each cell the attack with the least mean accuracy, of {sweep.Attacks.Count:N0}; the lighter the better. {sweep.SeedsText()}.")
         {
             Width = Math.Max(Chart.UsualWidth, nameWidth + (cellWidth * counts.Length)),
@@ -46,8 +42,10 @@ internal static class SweepCharts
 
         (double, string, string)? Cell(string method, int count)
         {
-            if (!worst.TryGetValue((method, count), out SweepPoint? point)) return null;
-            return (point.Accuracy.Mean, $"{Numbers.Percent(point.Accuracy.Mean)}\n{Short(point.Attack)}", $"{method}, q = {count}, {point.Attack}: {point.Accuracy.Text(Numbers.Percent)}, n = {point.Cells.Count}");
+            if (!worst.TryGetValue((method, count), out (SweepPoint Point, int Attacks) found)) return null;
+            SweepPoint point = found.Point;
+            string of = found.Attacks == 0 ? "" : $" (the worst of {found.Attacks})";
+            return (point.Accuracy.Mean, $"{Numbers.Percent(point.Accuracy.Mean)}\n{Short(point.Attack)}", $"{method}, q = {count}, {point.Attack}{of}: {point.Accuracy.Text(Numbers.Percent)}, n = {point.Cells.Count}");
         }
     }
 
@@ -104,7 +102,7 @@ internal static class SweepCharts
     /// <summary>Honest runs where there are any, as wrong vectors that win add to what is measured; null where no run has measured it.</summary>
     private static Chart? Variance(SweepFacts sweep)
     {
-        CellFacts[] measured = [.. sweep.Ended.Where(cell => cell.Run!.HasVariance)], honest = [.. measured.Where(cell => cell.ByzantineCount == 0 || cell.AttackName == "none")];
+        CellFacts[] measured = [.. sweep.Ended.Where(cell => cell.Run!.HasVariance)], honest = [.. sweep.MeasuredHonestly];
         if (measured.Length == 0) return null;
         CellFacts[] cells = honest.Length > 0 ? honest : measured;
         string of = honest.Length > 0 ? "Runs without an attack" : "Runs under attack: captured groups add to it";

@@ -49,11 +49,20 @@ internal sealed record SweepFacts(string Folder, string Samples, IReadOnlyList<s
 
     public IReadOnlyList<string> Attacks => [.. Cells.Select(cell => cell.AttackName).Distinct()];
 
+    /// <summary>By method and q the attack that it bears least, and of how many.</summary>
+    public IEnumerable<(SweepPoint Point, int Attacks)> Worst()
+        => Points().GroupBy(point => (point.Method, point.Byzantine)).Select(group => group.Key.Byzantine == 0
+            ? (group.MinBy(point => point.Accuracy.Mean)! with { Attack = "no attack" }, 0)
+            : (group.MinBy(point => point.Accuracy.Mean)!, group.Count()));
+
     /// <summary>Of the cells that have ended, by method, attack and q.</summary>
     public IReadOnlyList<SweepPoint> Points()
         => [.. Ended.GroupBy(cell => (cell.Title, cell.AttackName, Q: cell.ByzantineCount!.Value))
             .Select(group => new SweepPoint(group.Key.Title, group.Key.AttackName, group.Key.Q, [.. group]))
             .OrderBy(point => Methods.ToList().IndexOf(point.Method)).ThenBy(point => Attacks.ToList().IndexOf(point.Attack)).ThenBy(point => point.Byzantine)];
+
+    /// <summary>Where the variance was measured without wrong vectors, which would add to it.</summary>
+    public IReadOnlyList<CellFacts> MeasuredHonestly => [.. Ended.Where(cell => cell.Run!.HasVariance && (cell.ByzantineCount == 0 || cell.AttackName == "none"))];
 
     /// <summary>How many seeds stand behind a point, for captions: "n = 3 seeds (1, 2, 3)".</summary>
     public string SeedsText()

@@ -14,6 +14,7 @@ internal static class SweepReader
     /// <exception cref="InvalidDataException">sweep.json is not as a sweep writes it.</exception>
     public static SweepFacts Read(string folder)
     {
+        folder = Path.TrimEndingDirectorySeparator(folder);
         string path = Path.Combine(folder, FileName);
         try
         {
@@ -37,12 +38,14 @@ internal static class SweepReader
     {
         string name = Text(cell.GetProperty("folder"));
         Dictionary<string, string> values = cell.GetProperty("values").EnumerateObject().ToDictionary(value => value.Name, value => Text(value.Value));
-        (RunFacts? run, string? problem) = Run(Path.Combine(sweep, name));
+        (RunFacts? run, string? problem) = Run(sweep, name);
         return new CellFacts(name, Text(cell.GetProperty("method")), values, run, problem);
     }
 
-    private static (RunFacts? Run, string? Problem) Run(string folder)
+    /// <summary>A problem names files as the sweep's folder holds them.</summary>
+    private static (RunFacts? Run, string? Problem) Run(string sweep, string name)
     {
+        string folder = Path.Combine(sweep, name);
         if (!RunReader.IsRun(folder)) return (null, Directory.Exists(folder) ? "its folder holds no run" : "it has not begun");
         try
         {
@@ -50,7 +53,7 @@ internal static class SweepReader
         }
         catch (InvalidDataException error)
         {
-            return (null, error.Message);
+            return (null, error.Message.Replace(sweep + Path.DirectorySeparatorChar, "", StringComparison.Ordinal));
         }
     }
 

@@ -12,8 +12,8 @@ internal static class SweepTables
             ])]);
 
     public static Table Worst(SweepFacts sweep)
-        => new("The worst attack", ["method", "q", "attack", "accuracy"], [.. SweepCharts.WorstOf(sweep.Points()).Select(point => (IReadOnlyList<string>)
-            [point.Method, $"{point.Byzantine}", point.Attack, Numbers.Percent(point.Accuracy.Mean)])]);
+        => new("The worst attack", ["method", "q", "attack", "of", "accuracy"], [.. sweep.Worst().Select(worst => (IReadOnlyList<string>)
+            [worst.Point.Method, $"{worst.Point.Byzantine}", worst.Point.Attack, worst.Attacks == 0 ? "-" : $"{worst.Attacks}", Numbers.Percent(worst.Point.Accuracy.Mean)])]);
 
     /// <summary>Cells that stand in no mean, and why.</summary>
     public static Table Missing(SweepFacts sweep)
@@ -21,10 +21,10 @@ internal static class SweepTables
             [cell.Folder, cell.Title, cell.AttackName, $"{cell.ByzantineCount}", cell.SeedText, cell.State])]);
 
     public static Table Costs(SweepFacts sweep)
-        => new("What a step costs", ["method", "ms", "MB of vectors", "samples", "variance", "runs"], [.. sweep.Ended.GroupBy(cell => cell.Title).Select(method => (IReadOnlyList<string>)
+        => new("What a step costs", ["method", "ms", "MB of vectors", "samples", "variance without an attack", "runs"], [.. sweep.Ended.GroupBy(cell => cell.Title).Select(method => (IReadOnlyList<string>)
             [
                 method.Key, Numbers.Short(1e3 * method.Average(cell => cell.Run!.End!.MedianStepSeconds)), Numbers.Short(method.Average(cell => cell.Run!.MeanVectorBytes) / 1e6),
-                Numbers.Whole(method.Average(cell => cell.Run!.MeanSamples)), Numbers.Short(Spread.Of(method.Select(cell => cell.Run!.MeanVariance)).Mean), $"{method.Count()}",
+                Numbers.Whole(method.Average(cell => cell.Run!.MeanSamples)), Numbers.Short(Spread.Of(sweep.MeasuredHonestly.Where(cell => cell.Title == method.Key).Select(cell => cell.Run!.MeanVariance)).Mean), $"{method.Count()}",
             ])]);
 
     /// <summary>A line for each cell, as numbers for other programs.</summary>

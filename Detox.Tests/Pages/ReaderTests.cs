@@ -46,7 +46,7 @@ public sealed class ReaderTests
     [Test]
     public void ARunThatDivergedSaysSo()
     {
-        string folder = TrainInProcess.Run(TrainInProcess.Small with { Steps = 40, GroupSize = 1, Byzantine = 3, Attack = "nan", Across = "mean" }, Detox.Mpi.ExitCode.Unexpected).Folder;
+        string folder = TrainInProcess.Run(TrainInProcess.Small with { Steps = 40, GroupSize = 1, Byzantine = 3, Attack = "constant(value=1e38)", Across = "mean" }).Folder;
         RunFacts run = RunReader.Read(folder);
         Assert.That(run.IsDiverged);
         Assert.That(Report.Of(run).Warnings, Has.Some.Contains($"diverged in step {run.End!.DivergedAt}"));
@@ -76,7 +76,7 @@ public sealed class ReaderTests
         Assert.That(point.Seeds, Is.EqualTo("1, 2"));
         Table missing = SweepTables.Missing(sweep);
         Assert.That(missing.Rows.Select(row => row[0]), Is.EqualTo(["r1-alie-2-1", "r1-alie-2-2", "r1-alie-4-1"]));
-        Assert.That(missing.Rows[0][^1], Does.StartWith("broken: ").And.Contain("is not as it was written"));
+        Assert.That(missing.Rows[0][^1], Is.EqualTo("broken: r1-alie-2-1/steps.jsonl, line 1: the line or r1-alie-2-1/config.toml is not as it was written"));
         Assert.That(missing.Rows[1][^1], Is.EqualTo("unfinished: 5 of 12 steps"));
         Assert.That(missing.Rows[2][^1], Is.EqualTo("broken: it has not begun"));
         Assert.That(Report.Of(sweep).Warnings, Is.EqualTo(["3 of 17 cells stand in no mean: 1 unfinished, 2 not there or broken."]));
@@ -86,9 +86,12 @@ public sealed class ReaderTests
     public void TheWorstAttackIsTheOneOfTheLeastMean()
     {
         SweepFacts sweep = SweepReader.Read(SampleSweep.Folder);
-        foreach (SweepPoint worst in SweepCharts.WorstOf(sweep.Points()))
-            Assert.That(worst.Accuracy.Mean, Is.EqualTo(sweep.Points().Where(point => point.Method == worst.Method && point.Byzantine == worst.Byzantine).Min(point => point.Accuracy.Mean)));
-        Assert.That(SweepCharts.WorstOf(sweep.Points()).Where(worst => worst.Byzantine == 0).Select(worst => worst.Attack).Distinct(), Is.EqualTo(["no attack"]));
+        (SweepPoint Point, int Attacks)[] worst = [.. sweep.Worst()];
+        foreach ((SweepPoint point, _) in worst)
+            Assert.That(point.Accuracy.Mean, Is.EqualTo(sweep.Points().Where(other => other.Method == point.Method && other.Byzantine == point.Byzantine).Min(other => other.Accuracy.Mean)));
+        Assert.That(worst.Select(found => (found.Point.Method, found.Point.Byzantine, found.Attacks)), Is.EqualTo(
+            [("DETOX with the median", 0, 0), ("DETOX with the median", 2, 2), ("median", 0, 0), ("median", 2, 1)]));
+        Assert.That(worst.Where(found => found.Attacks == 0).Select(found => found.Point.Attack), Is.All.EqualTo("no attack"));
     }
 
     [TestCase("{", "expected a sweep as this program writes it")]

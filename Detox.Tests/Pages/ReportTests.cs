@@ -93,6 +93,30 @@ public sealed class ReportTests
         Assert.That(File.ReadAllText(Path.Combine(to, Report.PageFile)), Does.Contain("it has not begun"));
     }
 
+    /// <summary>A machine without a font, by an empty folder over that of its fonts.</summary>
+    [Test]
+    public void WithoutAFontThePageIsThereAndSaysWhatItLacks()
+    {
+        string to = Path.Combine(TestContext.CurrentContext.WorkDirectory, "reports", Guid.NewGuid().ToString("N")), empty = Directory.CreateTempSubdirectory("detox-fonts-").FullName;
+        string[] hidden = ["unshare", "--mount", "sh", "-c", "mkdir -p /usr/share/fonts && mount --bind \"$0\" /usr/share/fonts && exec \"$@\"", empty];
+        if (MpiRunner.RunCommand([.. hidden, "true"], null, 20).ExitCode != 0) Assert.Ignore("Fonts cannot be hidden here: that takes root.");
+        MpiOutcome outcome = MpiRunner.RunCommand([.. hidden, "dotnet", "exec", DetoxProgram.Path, "report", SampleSweep.Run, "--out", to], null, 60);
+        Assert.That(outcome.ExitCode, Is.Zero, outcome.Errors);
+        Assert.That(outcome.Errors, Does.StartWith("detox: warning: This machine has no font, so the pictures are left out;"));
+        Assert.That(Directory.EnumerateFiles(to).Select(Path.GetFileName), Is.EquivalentTo([Report.PageFile, Report.CsvFile, Report.MarkdownFile]));
+        Assert.That(File.ReadAllText(Path.Combine(to, Report.PageFile)), Does.Contain("has no font").And.Contain("Faults by rank").And.Not.Contain("<figure"));
+        Directory.Delete(empty);
+    }
+
+    [Test]
+    public void ATrainingLoadsNothingOfThePictures()
+    {
+        using RunningTraining training = DetoxProgram.Start(null, 3, "--model softmax --batch 8 --steps 100000 --byzantine 1 --checkpoint-every 0");
+        training.AwaitSteps(20);
+        string maps = File.ReadAllText($"/proc/{training.Place(0).Process}/maps");
+        Assert.That(maps, Does.Contain("Detox.Gpu.dll").And.Not.Contain("ScottPlot").And.Not.Contain("Skia").And.Not.Contain("HarfBuzz"));
+    }
+
     [Test]
     public void WhatIsNeitherRunNorSweepIsSaid()
     {
