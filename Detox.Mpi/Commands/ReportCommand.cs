@@ -23,6 +23,8 @@ internal static class ReportCommand
     {
         const int redirectedWidth = 180;
         Report report = Read(path);
+        if (to is not null && Path.TrimEndingDirectorySeparator(Path.GetFullPath(to)) == Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)))
+            throw new DetoxException(ExitCode.Usage, $"--out {to}: expected another folder than the one that is reported on, whose files would be changed; leave --out out for {Path.Combine(path, RunFolder.Report)}.");
         if (Console.IsOutputRedirected) AnsiConsole.Profile.Width = Math.Max(AnsiConsole.Profile.Width, redirectedWidth);
         Console.Out.WriteLine(report.Summary);
         foreach (Pages.Table table in report.Tables) table.Print();

@@ -130,11 +130,15 @@ public sealed class ReportTests
         Directory.Delete(folder, recursive: true);
     }
 
-    private static void Refuses(string folder, string said)
+    [Test]
+    public void TheFolderItselfTakesNoReport()
+        => Refuses($"{SampleSweep.Run} --out {SampleSweep.Run}/", "expected another folder than the one that is reported on", $"--out {SampleSweep.Run}/");
+
+    private static void Refuses(string folder, string said, string? about = null)
     {
         MpiOutcome outcome = DetoxProgram.Run(null, 1, $"report {folder}");
         Assert.That((outcome.ExitCode, outcome.Output), Is.EqualTo((2, "")));
-        Assert.That(outcome.Errors, Does.StartWith($"detox: {folder}: ").And.Contain(said));
+        Assert.That(outcome.Errors, Does.StartWith($"detox: {about ?? folder}: ").And.Contain(said));
         Assert.That(outcome.Errors.TrimEnd('\n').Split('\n'), Has.Length.EqualTo(1));
     }
 
