@@ -12,8 +12,9 @@ internal sealed record Series(string Name, int Look, IReadOnlyList<(double X, Sp
 internal static class Charts
 {
     private const int MostMarkers = 40, NameWidth = 24;
+    private const float SpreadWidth = 1.5f;
 
-    /// <summary>Lines of means in bands from the least to the most.</summary>
+    /// <summary>Lines of means in bands from the least to the most; a single point has a bar.</summary>
     public static void Lines(Chart chart, string xName, string yName, IReadOnlyList<Series> series, Func<double, string> yText, Func<double, string>? tickText = null)
     {
         Plot plot = chart.Plot;
@@ -109,7 +110,7 @@ internal static class Charts
             foreach ((double x, Spread y) in line.Points)
             {
                 double at = Math.Log10(x);
-                if (y.Least < y.Most) plot.Add.Line(at, Math.Log10(y.Least), at, Math.Log10(y.Most)).LineStyle = new LineStyle(1.5f, look.Color);
+                if (y.Least < y.Most) plot.Add.Line(at, Math.Log10(y.Least), at, Math.Log10(y.Most)).LineStyle = new LineStyle(SpreadWidth, look.Color);
                 chart.Hovers.Add(new Hover(at, at, Math.Log10(y.Mean), Math.Log10(y.Mean), $"{line.Name}, {Numbers.Whole(x)} samples: {y.Text(Numbers.Short)}, n = {y.Count}", ChartStyle.MarkerSize));
             }
 
@@ -155,9 +156,16 @@ internal static class Charts
         return ticks;
     }
 
+    /// <summary>Of one point a band would have no width.</summary>
     private static void Band(Plot plot, double[] x, (double X, Spread Y)[] points, LineLook look)
     {
         const double faint = 0.18;
+        if (points.Length == 1)
+        {
+            plot.Add.Line(x[0], points[0].Y.Least, x[0], points[0].Y.Most).LineStyle = new LineStyle(SpreadWidth, look.Color);
+            return;
+        }
+
         ScottPlot.Plottables.FillY band = plot.Add.FillY(x, [.. points.Select(point => point.Y.Least)], [.. points.Select(point => point.Y.Most)]);
         (band.FillColor, band.LineWidth, band.MarkerSize) = (look.Color.WithAlpha(faint), 0, 0);
     }

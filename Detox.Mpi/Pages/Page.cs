@@ -45,7 +45,7 @@ internal sealed class Page(string title)
         </head>
         <body>
         <h1>{Encoded(title)}</h1>
-        {_body}<footer>Made by Detox {typeof(Page).Assembly.GetName().Version!.ToString(3)} from the files of the folder. Every number of the pictures is in the text of its place and in table.csv beside this page.</footer>
+        {_body}<footer>Made by Detox {typeof(Page).Assembly.GetName().Version!.ToString(3)} from the files of the folder. Every number of a picture is in the text of its place; table.csv beside this page has a line for each run.</footer>
         </body>
         </html>
 
