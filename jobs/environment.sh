@@ -65,6 +65,15 @@ need_slurm() {
   fi
 }
 
+# A browser, its driver, and a font, for the pages and pictures of reports: tests say so where they go without.
+need_browser() {
+  command -v chromium > /dev/null && command -v chromedriver > /dev/null && [ -n "$(find /usr/share/fonts -name '*.ttf' -print -quit 2> /dev/null)" ] && return
+  if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
+    echo "installing chromium, chromium-driver, fonts-dejavu-core ..." >&2
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver fonts-dejavu-core > /dev/null
+  fi
+}
+
 # Prints the launcher of a family: Debian names them apart, elsewhere mpiexec says which it is.
 find_mpiexec() {
   command -v "mpiexec.$1" && return

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs all tests in Release: installs what the machine lacks (both MPI families, SLURM, iproute2, numpy), builds, tests.
+# Runs all tests in Release: installs what the machine lacks (both MPI families, SLURM, iproute2, numpy, Chromium), builds, tests.
 # Real images are used where DETOX_TEST_MNIST and DETOX_TEST_CIFAR10 name their folders.
 # The last line gives the counts.
 set -euo pipefail
@@ -12,6 +12,7 @@ need_slurm
 need_opencl
 need_hosts
 need_numpy
+need_browser
 
 publish
 results=$(mktemp -d)

@@ -5,7 +5,7 @@ namespace Detox.Mpi.Checkpoints;
 /// <summary>Which options a resumed run may have: the run's own, and others where no bit depends on them.</summary>
 internal static class ResumeOptions
 {
-    private static readonly string[] _ofNoBit = ["device", "threads", "out", "name", "evaluate-every", "patience", "wait", "checkpoint-every", "max-hours", "quarantine"];
+    private static readonly string[] _ofNoBit = ["device", "threads", "out", "name", "evaluate-every", "patience", "wait", "checkpoint-every", "max-hours", "quarantine", "measure"];
 
     /// <summary>Those that decide nothing but groups; what comes of them is compared.</summary>
     private static readonly string[] _ofGroups = ["ranks", "group-size", "byzantine"];

@@ -25,7 +25,7 @@ internal sealed class RunVerifier(string folder)
     {
         CheckSteps();
         HasEnded = File.Exists(Path.Combine(folder, Manifest.FileName));
-        if (HasEnded && Manifest.Problem(folder, name => name is "checkpoints" or RunFolder.Output) is { } problem) _problems.Add(problem);
+        if (HasEnded && Manifest.Problem(folder, name => name is "checkpoints" or RunFolder.Output or RunFolder.Report) is { } problem) _problems.Add(problem);
         CheckCheckpoints();
     }
 

@@ -68,6 +68,7 @@ internal static class DetoxCommand
         root.Add(SweepCommand.Create(launcher));
         root.Add(VerifyCommand.Create());
         root.Add(ReplayCommand.Create());
+        root.Add(ReportCommand.Create());
         root.Add(SelfTestCommand.Create(launcher));
         return root;
     }

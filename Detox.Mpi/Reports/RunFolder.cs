@@ -13,12 +13,15 @@ namespace Detox.Mpi.Reports;
 /// appear whole or not at all. A folder that cannot be made is an error; once training runs, a failed write is one of the losses.</remarks>
 internal sealed class RunFolder : IDisposable
 {
-    public const string Config = "config.toml", Steps = "steps.jsonl", Blames = "blame.csv", Result = "result.json";
+    public const string Config = "config.toml", Steps = "steps.jsonl", Blames = "blame.csv", Evaluations = "evaluations.csv", RanksFile = "ranks.csv", Result = "result.json";
 
     /// <summary>What a run that shares its process with others says; no part of what it has computed.</summary>
     public const string Output = "output.log";
 
-    private const string Evaluations = "evaluations.csv", RanksFile = "ranks.csv", ResumeMe = "resume-me", QuarantineFile = "quarantine.txt";
+    /// <summary>A folder that report makes beside them.</summary>
+    public const string Report = "report";
+
+    private const string ResumeMe = "resume-me", QuarantineFile = "quarantine.txt";
 
     private static readonly string[] _files = [Config, Steps, Evaluations, Blames, RanksFile, Result, QuarantineFile];
 

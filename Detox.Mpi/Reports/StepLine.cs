@@ -16,6 +16,7 @@ internal static class StepLine
         json.WriteNumber("step", step.Step);
         WriteFinite(json, "loss", step.Loss);
         WriteFinite(json, "learning_rate", step.LearningRate);
+        if (double.IsFinite(step.Variance)) json.WriteNumber("variance", step.Variance);
         json.WriteStartObject("seconds");
         foreach (Phase phase in _phases) json.WriteNumber(RunSummary.Name(phase), Math.Round(step.Seconds[(int)phase], 6));
         json.WriteEndObject();
@@ -61,6 +62,7 @@ internal static class StepLine
             step.Clear(root.GetProperty("step").GetInt64());
             step.Loss = Number(root.GetProperty("loss"));
             step.LearningRate = Number(root.GetProperty("learning_rate"));
+            if (root.TryGetProperty("variance", out JsonElement variance)) step.Variance = variance.GetDouble();
             foreach (Phase phase in _phases)
                 if (root.GetProperty("seconds").TryGetProperty(RunSummary.Name(phase), out JsonElement seconds)) step.Seconds[(int)phase] = seconds.GetDouble();
             step.VectorBytes = root.GetProperty("vector_bytes").GetInt64();

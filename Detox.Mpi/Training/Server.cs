@@ -18,6 +18,7 @@ internal sealed class Server : IDisposable
     private readonly StepPatience _patience;
     private readonly VectorSlots _slots;
     private readonly Aggregator _aggregator;
+    private readonly SpreadMeter? _spread;
     private readonly Optimizer _optimizer;
     private readonly Quarantine _quarantine;
     private readonly long[] _winnerOffsets;
@@ -41,6 +42,8 @@ internal sealed class Server : IDisposable
         int payloadLength = network.PayloadLength;
         _optimizer = optimizer;
         _aggregator = new Aggregator(device, options, groups.GroupCount, optimizer, network, weights.View);
+
+        if (options.Measure == Measure.Variance) _spread = new SpreadMeter(device, network.ParameterCount);
 
         // On a GPU a slot is memory of the GPU's, and two more than winners must do.
         const int spareOnGpu = 2;
@@ -117,6 +120,7 @@ internal sealed class Server : IDisposable
         int winners = 0;
         foreach (GroupRound round in _round.Groups)
             if (round.Winner is { } winner) _winnerOffsets[winners++] = winner.Payload.Offset;
+        if (_spread is not null) _record.Variance = _spread.VarianceOfMean(_slots.Memory, _winnerOffsets.AsSpan(0, winners));
         _record.Skipped = _aggregator.Problem(winners);
         if (_record.Skipped is null)
         {

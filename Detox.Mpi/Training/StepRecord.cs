@@ -46,6 +46,9 @@ public sealed class StepRecord
     /// <summary>The length of the optimizer's step; NaN where the step was skipped.</summary>
     public float LearningRate { get; set; }
 
+    /// <summary>The variance of the mean of the winners' gradients, summed over the parameters; NaN where it is not measured. See <see cref="SpreadMeter"/>.</summary>
+    public double Variance { get; set; } = double.NaN;
+
     /// <summary>Why the step changed no weights; null where it did.</summary>
     public string? Skipped { get; set; }
 
@@ -107,6 +110,7 @@ public sealed class StepRecord
         Step = step;
         Loss = float.NaN;
         LearningRate = float.NaN;
+        Variance = double.NaN;
         Skipped = null;
         Diverged = false;
         HasQuarantined = false;

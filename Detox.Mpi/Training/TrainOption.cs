@@ -96,6 +96,8 @@ public sealed record TrainOption(
             (o, s) => o with { MaxHours = s == None ? null : Number(s) }, o => o.MaxHours is { } hours ? Decimal(hours) : None),
         new("quarantine", "K/W", "ask a rank no more that was wrong in K of the last W steps in which it voted (none)",
             (o, s) => o with { Quarantine = QuarantineRule.Parse(s) }, o => o.Quarantine.ToString()),
+        new("measure", "WHAT", "what steps.jsonl holds besides: variance, that of the mean of the winners' gradients, or none (none)",
+            (o, s) => o with { Measure = Choice<Measure>(s) }, o => Choice(o.Measure)),
         new("out", "DIR", "folder that receives the run's folder (runs)",
             (o, s) => o with { Out = s }, o => o.Out),
         new("name", "NAME", "name of the run's folder (the time of the start)",

@@ -38,6 +38,15 @@ public enum WeightDecayOn
     Weights,
 }
 
+/// <summary>What a run measures besides what it needs.</summary>
+public enum Measure
+{
+    None,
+
+    /// <summary>The variance of the winners' mean, in each step.</summary>
+    Variance,
+}
+
 /// <summary>All settings of one training run. Where a number is null, <see cref="Resolve"/> finds it.</summary>
 /// <remarks>The names, defaults and help texts that people see are in <see cref="TrainOption.All"/>.</remarks>
 public sealed record TrainOptions
@@ -117,6 +126,8 @@ public sealed record TrainOptions
 
     /// <summary>When a rank is asked no more.</summary>
     public QuarantineRule Quarantine { get; init; }
+
+    public Measure Measure { get; init; }
 
     /// <summary>The folder that receives the run's folder.</summary>
     public string Out { get; init; } = "runs";
