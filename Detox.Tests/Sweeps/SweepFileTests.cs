@@ -101,6 +101,7 @@ public sealed class SweepFileTests
             ["evaluate-every"] = "3",
             ["checkpoint-every"] = "3",
             ["quarantine"] = "3/5",
+            ["measure"] = "variance",
         };
         string[] ofTheSweep = ["out", "name", "threads", "max-hours"];
         foreach (TrainOption option in TrainOption.All)
