@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Detox.Mpi.Checkpoints;
+using Detox.Mpi.Reports;
 
 namespace Detox.Mpi.Sweeps;
 
@@ -39,7 +40,7 @@ internal sealed class SweepFolder(string path)
     public int Others(IReadOnlyList<SweepCell> cells)
     {
         if (!Directory.Exists(path)) return 0;
-        HashSet<string> own = [.. cells.Select(cell => cell.Folder)];
+        HashSet<string> own = [.. cells.Select(cell => cell.Folder), RunFolder.Report];
         return Directory.EnumerateDirectories(path).Count(folder => !own.Contains(Path.GetFileName(folder)));
     }
 
