@@ -25,6 +25,11 @@ internal static class RowCases
         ("few values", (count, seed) => [.. TestDevices.Random(count, seed, 0, 3).Select(MathF.Floor)]),
         ("all equal", (count, seed) => [.. Enumerable.Repeat(-2.5f, count)]),
         ("close", (count, seed) => TestDevices.Random(count, seed, 1, 1.0001f)),
+    ];
+
+    private static readonly (string What, Func<int, ulong, float[]> Values)[] _columnsOfFewRows =
+    [
+        .. _columns,
         ("zeros of both signs", (count, seed) => [.. TestDevices.Random(count, seed, -1, 3).Select(value => value < 0 ? -1 : value < 1 ? -0f : value < 2 ? 0 : 1)]),
         ("huge", (count, seed) => [.. TestDevices.Random(count, seed, -3e38f, 3e38f)]),
         ("a NaN here and there", (count, seed) => [.. TestDevices.Random(count, seed, -1, 1).Select(value => value > 0.99f ? float.NaN : value < -0.99f ? -float.NaN : value)]),
@@ -83,7 +88,7 @@ internal static class RowCases
     private static IEnumerable<OpCase> FewRows()
     {
         foreach (int count in (int[])[1, 2, 3, 15, 16, 17, 18, 31, 32, 33, 34, 45, 47, 48, 49, 50, 63, 64])
-            foreach ((string what, Func<int, ulong, float[]> values) in _columns)
+            foreach ((string what, Func<int, ulong, float[]> values) in _columnsOfFewRows)
                 yield return Case(nameof(CoordinateMedian), count, 99, what, tiny: false, length => values(length, (ulong)count), (o, rows) => o.Device.Run(new CoordinateMedian(rows, o.Unwritten(99))));
     }
 

@@ -73,16 +73,26 @@ public sealed class SameBitsTests
         Assert.That(DetoxProgram.Train(launcher, 9, options, DetoxProgram.OnNodes(nodes)).Weights, Is.EqualTo(InProcess(options)));
     }
 
-    [TestCase(null, "opencl", "lenet")]
-    [TestCase(MpiRunner.OpenMpi, "opencl", "lenet")]
-    [TestCase(MpiRunner.OpenMpi, "cpu,opencl,opencl", "mlp")]
-    [TestCase(MpiRunner.Mpich, "opencl,cpu,cpu,cpu", "silent")]
-    [TestCase(MpiRunner.Mpich, "opencl,cpu", "alie")]
+    /// <summary>A driver on a CPU compiles every rank's kernels, for minutes: all cases in jobs/matrix.sh, two otherwise.</summary>
+    private static IEnumerable<TestCaseData> Devices()
+    {
+        yield return new TestCaseData(null, "opencl", "lenet");
+        yield return new TestCaseData(MpiRunner.Mpich, "opencl,cpu,cpu,cpu", "silent");
+        if (!Campaign.IsFull) yield break;
+        yield return new TestCaseData(MpiRunner.OpenMpi, "opencl", "lenet");
+        yield return new TestCaseData(MpiRunner.OpenMpi, "cpu,opencl,opencl", "mlp");
+        yield return new TestCaseData(MpiRunner.Mpich, "opencl,cpu", "alie");
+    }
+
+    [TestCaseSource(nameof(Devices))]
     public void EveryDeviceEndsInTheSameBits(string? launcher, string devices, string run)
     {
         OpenCl.Require(IlgpuKind.OpenCl);
         string options = Array.Find(_runs, named => named.Model == run).Options;
-        Assert.That(DetoxProgram.Train(launcher, 9, $"{options} --device {devices}").Weights, Is.EqualTo(InProcess(options)));
+
+        // A driver on a CPU compiles the kernels for several ranks at once, for half a minute on a slow machine: none of them may count as absent meanwhile.
+        string patience = run == "silent" ? "" : "--patience 60";
+        Assert.That(DetoxProgram.Train(launcher, 9, $"{options} --device {devices} {patience}").Weights, Is.EqualTo(InProcess(options)));
     }
 
     [Test]
