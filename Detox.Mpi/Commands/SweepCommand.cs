@@ -117,7 +117,7 @@ internal static class SweepCommand
             Console.Out.WriteLine($"{prefix}{left.Count} to do, {atOnce} at a time, {threads} {(threads == 1 ? "thread" : "threads")} each");
             Stopwatch clock = Stopwatch.StartNew();
             TimeSpan before = Busy();
-            IReadOnlyList<CellEnd> ends = new SweepRun(left, _data, atOnce, threads, costs, stop).Execute(SweepBoard.IsTerminal && share.Count == 1, prefix);
+            IReadOnlyList<CellEnd> ends = new SweepRun(left, _data, atOnce, threads, costs, stop).Execute(ProgressLine.IsTerminal() && share.Count == 1, prefix);
             double busy = (Busy() - before) / clock.Elapsed / Environment.ProcessorCount;
             int finished = ends.Count(end => end.Result is not null);
             Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{prefix}{finished} cells in {clock.Elapsed.TotalSeconds:F1} s; this process kept {busy:P0} of the machine's {Environment.ProcessorCount} cores busy"));

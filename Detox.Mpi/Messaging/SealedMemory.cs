@@ -1,4 +1,4 @@
-using System.Buffers;
+using Detox.Gpu;
 
 namespace Detox.Mpi.Messaging;
 
@@ -102,19 +102,9 @@ internal sealed unsafe class SealedMemory : IDisposable
         File = -1;
     }
 
-    private sealed class Window(SealedMemory memory) : MemoryManager<byte>
+    private sealed class Window(SealedMemory memory) : UnmovedMemory<byte>
     {
         public override Span<byte> GetSpan() => new(memory._memory, checked((int)memory._length));
-
-        public override MemoryHandle Pin(int elementIndex = 0) => new(memory._memory + elementIndex);
-
-        public override void Unpin()
-        {
-        }
-
-        protected override void Dispose(bool disposing)
-        {
-        }
     }
 
     public void Dispose()

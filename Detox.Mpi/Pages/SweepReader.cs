@@ -1,12 +1,12 @@
 using System.Text.Json;
+using Detox.Mpi.Sweeps;
 
 namespace Detox.Mpi.Pages;
 
 /// <summary>Reads the folder of a sweep: sweep.json, and the run of each of its cells.</summary>
 internal static class SweepReader
 {
-    public const string FileName = "sweep.json";
-    private const int Format = 1;
+    public const string FileName = SweepFolder.Index;
 
     public static bool IsSweep(string folder) => File.Exists(Path.Combine(folder, FileName));
 
@@ -21,7 +21,7 @@ internal static class SweepReader
             using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
             JsonElement root = document.RootElement;
             int format = root.GetProperty("format").GetInt32();
-            if (format != Format) throw new InvalidDataException($"{path}: expected format {Format}, found {format}");
+            if (format != SweepFolder.Format) throw new InvalidDataException($"{path}: expected format {SweepFolder.Format}, found {format}");
             return new SweepFacts(
                 folder,
                 root.TryGetProperty("samples", out JsonElement samples) ? samples.GetString() ?? "" : "",

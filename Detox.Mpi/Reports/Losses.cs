@@ -13,12 +13,12 @@ internal sealed class Losses(Action<string> warn)
     /// system or the user's limit allows is an argument out of range.</summary>
     public static bool Covers(Exception error) => error is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException;
 
-    /// <summary>Tidies up after a failure, which is what is said; that tidying fails as well is not.</summary>
-    public static void PassOver(Action tidy)
+    /// <summary>Does what nobody misses where it fails: tidying up after a failure, which is what is said, or a line of a log on a full disk.</summary>
+    public static void PassOver(Action action)
     {
         try
         {
-            tidy();
+            action();
         }
         catch (Exception error) when (Covers(error))
         {

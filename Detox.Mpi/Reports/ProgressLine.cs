@@ -18,9 +18,10 @@ internal sealed class ProgressLine(int steps, bool isAlone, ConsoleLines console
     private float _loss;
     private double _seconds;
 
-    // Apart from what asks for it: a log needs no Spectre.Console, which would be loaded with it.
+    /// <summary>Whether the console can be drawn on.</summary>
+    /// <remarks>Apart from what asks for it: a log needs no Spectre.Console, which would be loaded with it.</remarks>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static bool IsTerminal() => AnsiConsole.Profile.Capabilities.Ansi && AnsiConsole.Profile.Out.IsTerminal;
+    public static bool IsTerminal() => AnsiConsole.Profile.Capabilities.Ansi && AnsiConsole.Profile.Out.IsTerminal;
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static int Width() => AnsiConsole.Profile.Width;

@@ -19,7 +19,7 @@ internal sealed class RunReport : IDisposable
     private readonly ConsoleLines _console;
     private readonly ProgressLine _progress;
     private readonly bool _isLaunched;
-    private readonly RunMonitor? _monitor;
+    private readonly RunContext _context;
     private readonly Stopwatch _clock = new();
     private readonly double _secondsBefore;
     private Score? _score;
@@ -29,10 +29,10 @@ internal sealed class RunReport : IDisposable
         _options = options;
         _summary = summary;
         _isLaunched = isLaunched;
-        _monitor = context.Monitor;
+        _context = context;
         _losses = new Losses(Warn);
-        _console = new ConsoleLines(_losses, _monitor?.Log);
-        _progress = new ProgressLine(options.Steps, isAlone: !isLaunched && _monitor is null, _console);
+        _console = new ConsoleLines(_losses, _context.Monitor?.Log);
+        _progress = new ProgressLine(options.Steps, isAlone: !isLaunched && _context.Monitor is null, _console);
         _folder = new RunFolder(options, describe, _losses, context.Resume);
         _secondsBefore = context.Resume?.State?.Seconds ?? 0;
     }
@@ -63,8 +63,7 @@ internal sealed class RunReport : IDisposable
     /// <summary>The first step is about to begin.</summary>
     public void Started()
     {
-        using Process process = Process.GetCurrentProcess();
-        _summary.SecondsToFirstStep = _monitor?.Seconds ?? (DateTime.Now - process.StartTime).TotalSeconds;
+        _summary.SecondsToFirstStep = _context.Seconds;
         _clock.Start();
     }
 
@@ -98,7 +97,7 @@ internal sealed class RunReport : IDisposable
         _folder.Add(step);
         foreach (string notice in step.Notices) Warn(notice);
         _progress.Show(step, _score);
-        _monitor?.StepIsOver(step.Step);
+        _context.Monitor?.StepIsOver(step.Step);
     }
 
     /// <summary>Faults that came to light when the last step was over.</summary>
@@ -115,7 +114,7 @@ internal sealed class RunReport : IDisposable
         _summary.Score = score;
         _folder.Add(step, Seconds, score);
         _progress.Show(step, score, _summary);
-        _monitor?.IsEvaluated(score);
+        _context.Monitor?.IsEvaluated(score);
     }
 
     /// <summary>The hosts whose ranks are asked no more, as this run or an earlier part of it has found.</summary>
@@ -203,7 +202,7 @@ internal sealed class RunReport : IDisposable
     private void Warn(string message)
     {
         _progress.End();
-        ConsoleLines.Warn(message, _monitor?.Log);
+        ConsoleLines.Warn(message, _context.Monitor?.Log);
     }
 
     private string Shares()

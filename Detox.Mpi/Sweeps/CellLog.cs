@@ -48,7 +48,7 @@ internal sealed class CellLog : TextWriter
     {
         lock (_lock)
         {
-            Try(() => _file.Write(value));
+            Losses.PassOver(() => _file.Write(value));
         }
     }
 
@@ -58,24 +58,13 @@ internal sealed class CellLog : TextWriter
         {
             if (value?.StartsWith(Error, StringComparison.Ordinal) == true) LastProblem = value[Error.Length..];
             else if (value?.StartsWith(UnexpectedError, StringComparison.Ordinal) == true) LastProblem = value.Split('\n')[0];
-            Try(() => _file.WriteLine(value));
+            Losses.PassOver(() => _file.WriteLine(value));
         }
     }
 
     protected override void Dispose(bool disposing)
     {
-        if (disposing) Try(_file.Dispose);
+        if (disposing) Losses.PassOver(_file.Dispose);
         base.Dispose(disposing);
-    }
-
-    private static void Try(Action write)
-    {
-        try
-        {
-            write();
-        }
-        catch (Exception error) when (Losses.Covers(error))
-        {
-        }
     }
 }

@@ -17,9 +17,6 @@ internal sealed class SweepBoard(SweepProgress progress, bool isLive, string pre
 
     private readonly Lock _lock = new();
 
-    /// <summary>Whether the console is a terminal that can be drawn on.</summary>
-    public static bool IsTerminal => AnsiConsole.Profile.Capabilities.Ansi && AnsiConsole.Profile.Out.IsTerminal;
-
     /// <summary>Says that a cell is over, where nobody sees the table.</summary>
     /// <param name="number">How many are over.</param>
     public void Say(CellEnd end, int number)

@@ -46,17 +46,15 @@ internal sealed class SweepFolder(string path)
 
     private byte[] TableOf(SweepGrid grid, IReadOnlyList<SweepCell> cells)
     {
-        StringBuilder text = new();
-        Row(["folder", "method", .. grid.Dimensions.Select(dimension => dimension.Option.Name), .. CellResult.Names]);
-        foreach (SweepCell cell in cells)
-            Row([cell.Folder, cell.Method, .. cell.Values, .. CellResult.Read(Path.Combine(path, cell.Folder))?.Columns ?? CellResult.Names.Select(_ => "")]);
-        return Encoding.UTF8.GetBytes(text.ToString());
+        Pages.Table table = new(
+            path,
+            ["folder", "method", .. grid.Dimensions.Select(dimension => dimension.Option.Name), .. CellResult.Names],
+            [.. cells.Select(Row)]);
+        return Encoding.UTF8.GetBytes(table.Csv());
 
-        void Row(IEnumerable<string> fields) => text.AppendJoin(',', fields.Select(Quote)).Append('\n');
+        IReadOnlyList<string> Row(SweepCell cell)
+            => [cell.Folder, cell.Method, .. cell.Values, .. CellResult.Read(Path.Combine(path, cell.Folder))?.Columns ?? CellResult.Names.Select(_ => "")];
     }
-
-    private static string Quote(string field)
-        => field.AsSpan().IndexOfAny(",\"\n\r") < 0 ? field : $"\"{field.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
     private static byte[] IndexOf(SweepGrid grid, IReadOnlyList<SweepCell> cells)
     {

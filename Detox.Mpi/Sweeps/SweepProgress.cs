@@ -74,8 +74,8 @@ internal sealed class SweepProgress(IReadOnlyList<SweepCell> todo, int atOnce, C
 
     private double SecondsLeft(CellRun run)
     {
-        long steps = run.Cell.Options.Steps, done = run.Monitor?.Steps ?? 0;
         RunMonitor? monitor = run.Monitor;
+        long steps = run.Cell.Options.Steps, done = monitor?.Steps ?? 0;
         double whole = costs.Seconds(run.Cell);
         if (double.IsNaN(whole) && monitor is not null) whole = monitor.SecondsAStep * steps;
         return whole * (steps - done) / steps;

@@ -170,7 +170,7 @@ internal sealed class TrainRun : IDisposable
         if (_server!.Quarantine.Problem is { } problem) return problem;
         if (_context.Stop?.IsWanted == true) return "a signal";
         if (_server.StopWantedBy is { } rank) return $"a signal to rank {rank.Rank} on {rank.Host}";
-        return _options.MaxHours is { } hours && SecondsSinceStart() > hours * 3600 ? $"--max-hours {hours}" : null;
+        return _options.MaxHours is { } hours && _context.Seconds > hours * 3600 ? $"--max-hours {hours}" : null;
     }
 
     /// <summary>Rank 0: sees each step through, with its own worker's part in it, and saves the run now and then.</summary>
@@ -218,13 +218,6 @@ internal sealed class TrainRun : IDisposable
     }
 
     private void Take(TrainedState copy) => copy.Take(_weights.Values);
-
-    private double SecondsSinceStart()
-    {
-        if (_context.Monitor is { } monitor) return monitor.Seconds;
-        using Process process = Process.GetCurrentProcess();
-        return (DateTime.Now - process.StartTime).TotalSeconds;
-    }
 
     private T Own<T>(T owned)
         where T : IDisposable

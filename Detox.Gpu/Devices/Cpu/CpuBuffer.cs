@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Runtime.InteropServices;
 
 namespace Detox.Gpu.Devices.Cpu;
@@ -45,18 +44,8 @@ public sealed unsafe class CpuBuffer : DeviceBuffer
         _data = null;
     }
 
-    private sealed class Window(CpuBuffer buffer, long offset, int length) : MemoryManager<float>
+    private sealed class Window(CpuBuffer buffer, long offset, int length) : UnmovedMemory<float>
     {
         public override Span<float> GetSpan() => new(buffer.Pointer + offset, length);
-
-        public override MemoryHandle Pin(int elementIndex = 0) => new(buffer.Pointer + offset + elementIndex);
-
-        public override void Unpin()
-        {
-        }
-
-        protected override void Dispose(bool disposing)
-        {
-        }
     }
 }

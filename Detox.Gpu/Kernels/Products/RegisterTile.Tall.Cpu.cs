@@ -1,4 +1,3 @@
-
 namespace Detox.Gpu.Kernels;
 
 internal static unsafe partial class RegisterTile<TLanes, V>

@@ -109,24 +109,7 @@ internal static unsafe class ColumnMedian
         V o = TLanes.Load(to + (14 * stride));
         V p = TLanes.Load(to + (15 * stride));
 
-        Merge8<TOrder, V>(ref a, ref b, ref c, ref d, ref e, ref f, ref g, ref h, ref i, ref j, ref k, ref l, ref m, ref n, ref o, ref p);
-
-        TLanes.Store(a, to);
-        TLanes.Store(b, to + stride);
-        TLanes.Store(c, to + (2 * stride));
-        TLanes.Store(d, to + (3 * stride));
-        TLanes.Store(e, to + (4 * stride));
-        TLanes.Store(f, to + (5 * stride));
-        TLanes.Store(g, to + (6 * stride));
-        TLanes.Store(h, to + (7 * stride));
-        TLanes.Store(i, to + (8 * stride));
-        TLanes.Store(j, to + (9 * stride));
-        TLanes.Store(k, to + (10 * stride));
-        TLanes.Store(l, to + (11 * stride));
-        TLanes.Store(m, to + (12 * stride));
-        TLanes.Store(n, to + (13 * stride));
-        TLanes.Store(o, to + (14 * stride));
-        TLanes.Store(p, to + (15 * stride));
+        MergeTo<TLanes, V, TOrder>(ref a, ref b, ref c, ref d, ref e, ref f, ref g, ref h, ref i, ref j, ref k, ref l, ref m, ref n, ref o, ref p, to, stride);
     }
 
     // Sixteen rows. Those that are missing sort last. Adds the others to a sum: it is finite only where all are numbers.
@@ -156,24 +139,7 @@ internal static unsafe class ColumnMedian
 
         ColumnSort.Sort8<TOrder, V>(ref a, ref b, ref c, ref d, ref e, ref f, ref g, ref h);
         ColumnSort.Sort8<TOrder, V>(ref i, ref j, ref k, ref l, ref m, ref n, ref o, ref p);
-        Merge8<TOrder, V>(ref a, ref b, ref c, ref d, ref e, ref f, ref g, ref h, ref i, ref j, ref k, ref l, ref m, ref n, ref o, ref p);
-
-        TLanes.Store(a, to);
-        TLanes.Store(b, to + stride);
-        TLanes.Store(c, to + (2 * stride));
-        TLanes.Store(d, to + (3 * stride));
-        TLanes.Store(e, to + (4 * stride));
-        TLanes.Store(f, to + (5 * stride));
-        TLanes.Store(g, to + (6 * stride));
-        TLanes.Store(h, to + (7 * stride));
-        TLanes.Store(i, to + (8 * stride));
-        TLanes.Store(j, to + (9 * stride));
-        TLanes.Store(k, to + (10 * stride));
-        TLanes.Store(l, to + (11 * stride));
-        TLanes.Store(m, to + (12 * stride));
-        TLanes.Store(n, to + (13 * stride));
-        TLanes.Store(o, to + (14 * stride));
-        TLanes.Store(p, to + (15 * stride));
+        MergeTo<TLanes, V, TOrder>(ref a, ref b, ref c, ref d, ref e, ref f, ref g, ref h, ref i, ref j, ref k, ref l, ref m, ref n, ref o, ref p, to, stride);
         return TLanes.Add(sum, more);
     }
 
@@ -188,11 +154,12 @@ internal static unsafe class ColumnMedian
         return TOrder.Of(floats);
     }
 
-    // The 25 pairs that merge eight values in order with eight others.
+    // The 25 pairs that merge eight values in order with eight others, and all sixteen to memory.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Merge8<TOrder, V>(ref V a, ref V b, ref V c, ref V d, ref V e, ref V f, ref V g, ref V h, ref V i, ref V j, ref V k, ref V l, ref V m, ref V n, ref V o, ref V p)
-        where TOrder : struct, IColumnOrder<V>
+    private static void MergeTo<TLanes, V, TOrder>(ref V a, ref V b, ref V c, ref V d, ref V e, ref V f, ref V g, ref V h, ref V i, ref V j, ref V k, ref V l, ref V m, ref V n, ref V o, ref V p, float* to, nint stride)
+        where TLanes : struct, ILanes<V>
         where V : unmanaged
+        where TOrder : struct, IColumnOrder<V>
     {
         ColumnSort.Exchange<TOrder, V>(ref a, ref i);
         ColumnSort.Exchange<TOrder, V>(ref b, ref j);
@@ -219,5 +186,22 @@ internal static unsafe class ColumnMedian
         ColumnSort.Exchange<TOrder, V>(ref j, ref k);
         ColumnSort.Exchange<TOrder, V>(ref l, ref m);
         ColumnSort.Exchange<TOrder, V>(ref n, ref o);
+
+        TLanes.Store(a, to);
+        TLanes.Store(b, to + stride);
+        TLanes.Store(c, to + (2 * stride));
+        TLanes.Store(d, to + (3 * stride));
+        TLanes.Store(e, to + (4 * stride));
+        TLanes.Store(f, to + (5 * stride));
+        TLanes.Store(g, to + (6 * stride));
+        TLanes.Store(h, to + (7 * stride));
+        TLanes.Store(i, to + (8 * stride));
+        TLanes.Store(j, to + (9 * stride));
+        TLanes.Store(k, to + (10 * stride));
+        TLanes.Store(l, to + (11 * stride));
+        TLanes.Store(m, to + (12 * stride));
+        TLanes.Store(n, to + (13 * stride));
+        TLanes.Store(o, to + (14 * stride));
+        TLanes.Store(p, to + (15 * stride));
     }
 }
