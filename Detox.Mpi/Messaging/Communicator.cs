@@ -69,6 +69,10 @@ public abstract class Communicator : IDisposable
     /// <param name="source">A rank, or <see cref="AnyRank"/>.</param>
     public abstract bool Probe(int source, int tag, out int sender, out long bytes);
 
+    /// <summary>Where the memory begins that the oldest message of a rank and tag was sent from that has come and was not received yet, if that is memory of this
+    /// process; else 0. Who receives it there receives it without a copy.</summary>
+    public virtual nint SentFrom(int source, int tag) => 0;
+
     /// <summary>Starts to receive the next message of a rank into nothing, however long it is.</summary>
     public abstract Request Drop(int source, int tag);
 

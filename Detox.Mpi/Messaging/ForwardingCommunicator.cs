@@ -44,6 +44,8 @@ internal abstract class ForwardingCommunicator(Communicator inner) : Communicato
 
     public override bool Probe(int source, int tag, out int sender, out long bytes) => inner.Probe(source, tag, out sender, out bytes);
 
+    public override nint SentFrom(int source, int tag) => inner.SentFrom(source, tag);
+
     public override Request Drop(int source, int tag) => inner.Drop(source, tag);
 
     public override Boards OpenBoards(long bytes, bool writes) => inner.OpenBoards(bytes, writes);

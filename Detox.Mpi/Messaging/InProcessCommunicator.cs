@@ -135,7 +135,14 @@ internal sealed unsafe class InProcessCommunicator(InProcessTeam team, int rank)
     public override bool Probe(int source, int tag, out int sender, out long bytes)
     {
         if (source != AnyRank) CheckPeer(source, tag, nameof(source));
-        return team.Mailboxes[Rank].Probe(source, tag, out sender, out bytes);
+        return team.Mailboxes[Rank].Probe(source, tag, out sender, out bytes, out _);
+    }
+
+    public override nint SentFrom(int source, int tag)
+    {
+        CheckPeer(source, tag, nameof(source));
+        team.Mailboxes[Rank].Probe(source, tag, out _, out _, out nint from);
+        return from;
     }
 
     public override Request Drop(int source, int tag)

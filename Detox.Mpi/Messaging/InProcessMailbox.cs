@@ -34,20 +34,20 @@ internal sealed unsafe class InProcessMailbox(InProcessDoorbell owner)
         if (!quietly) owner.Ring();
     }
 
-    /// <summary>Whether a message has been sent and not received: the oldest one, of a rank or of any.</summary>
-    public bool Probe(int source, int tag, out int sender, out long bytes)
+    /// <summary>Whether a message has been sent and not received: the oldest one, of a rank or of any; where its memory begins.</summary>
+    public bool Probe(int source, int tag, out int sender, out long bytes, out nint from)
     {
         lock (_lock)
         {
             foreach (InProcessMessage message in _sent)
             {
                 if (message.Tag != tag || (source != Communicator.AnyRank && message.Source != source)) continue;
-                (sender, bytes) = (message.Source, message.Length);
+                (sender, bytes, from) = (message.Source, message.Length, (nint)message.Bytes);
                 return true;
             }
         }
 
-        (sender, bytes) = (-1, 0);
+        (sender, bytes, from) = (-1, 0, 0);
         return false;
     }
 
@@ -118,7 +118,7 @@ internal sealed unsafe class InProcessMailbox(InProcessDoorbell owner)
         awaited.TooLong = sent.Length > awaited.Length;
         if (!awaited.TooLong)
         {
-            Buffer.MemoryCopy(sent.Bytes, awaited.Bytes, awaited.Length, sent.Length);
+            if (sent.Bytes != awaited.Bytes) Buffer.MemoryCopy(sent.Bytes, awaited.Bytes, awaited.Length, sent.Length);
             awaited.Moved = sent.Length;
         }
         lock (_lock)

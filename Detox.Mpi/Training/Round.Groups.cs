@@ -136,24 +136,34 @@ internal sealed partial class Round
             }
 
             _tree.Compute(new Rows(_slots.Memory, _offsets.AsSpan(0, _verifying.Count), _tree.Length), _ballots);
-            for (int i = 0; i < _verifying.Count; i++) Verify(i);
+            for (int i = 0; i < _verifying.Count; i++) Verify(_verifying[i].Round, _verifying[i].Sender, _verifying[i].Slot, _ballots[i], _tree.LeavesOf(i));
         }
     }
 
     private void TakeCandidate(GroupRound round)
     {
-        int at = round.Candidates.FindIndex(candidate => _ranks[candidate.Rank].Ballot == round.Majority);
-        if (at < 0) return;
-        (int sender, VectorSlot slot) = round.Candidates[at];
-        round.Candidates.RemoveAt(at);
-        _verifying.Add((round, _ranks[sender], slot));
+        while (round.State == GroupState.Fetching)
+        {
+            int at = round.Candidates.FindIndex(candidate => _ranks[candidate.Rank].Ballot == round.Majority);
+            if (at < 0) return;
+            (int sender, VectorSlot slot) = round.Candidates[at];
+            round.Candidates.RemoveAt(at);
+
+            // Received where it was computed and hashed: no rank can have changed it since.
+            if (slot.Digest is not { } known)
+            {
+                _verifying.Add((round, _ranks[sender], slot));
+                return;
+            }
+
+            Verify(round, _ranks[sender], slot, known.Ballot, known.Leaves);
+        }
     }
 
     /// <summary>A vector counts if it hashes to its group's majority.</summary>
-    private void Verify(int number)
+    private void Verify(GroupRound round, Conversation sender, VectorSlot slot, Ballot ballot, ReadOnlySpan<byte> leaves)
     {
-        (GroupRound round, Conversation sender, VectorSlot slot) = _verifying[number];
-        if (_ballots[number] != round.Majority)
+        if (ballot != round.Majority)
         {
             _slots.GiveBack(slot);
             Fail(round, sender, Fault.VectorMismatch);
@@ -162,7 +172,7 @@ internal sealed partial class Round
 
         round.State = GroupState.Verified;
         round.Winner = slot;
-        _tree.LeavesOf(number).CopyTo(round.Leaves);
+        leaves.CopyTo(round.Leaves);
         GiveBackCandidates(round);
         foreach (int member in _groups.Members(round.Group)) Compare(_ranks[member]);
     }

@@ -58,9 +58,9 @@ internal sealed partial class Round
 
     private void StartToReceive(Conversation rank, long bytes)
     {
-        // One that its group no longer wants is received too: to drop it would need its sender awake.
+        // One that its group no longer wants is received too: to drop it would need its sender awake. What lies where rank 0 reads stays there.
         bool isVector = bytes == Head.Bytes + _payloadBytes && rank.VectorsDue > 0;
-        VectorSlot? slot = isVector ? _slots.TryTake() : null;
+        VectorSlot? slot = isVector ? _slots.TryHold(_world.SentFrom(rank.Rank, Tag.ToServer)) ?? _slots.TryTake() : null;
         int answerBytes = rank.Asked is MessageKind.SendLeaves or MessageKind.SendLeaf ? _dissenters.AnswerBytes : _ends ? _byeBytes : 0;
         rank.Receive(bytes, slot, Head.Bytes + answerBytes);
         if (rank.HasReceived()) Handle(rank);

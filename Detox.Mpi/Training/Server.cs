@@ -17,12 +17,14 @@ internal sealed class Server : IDisposable
     private readonly WeightsPublisher _publisher;
     private readonly StepPatience _patience;
     private readonly VectorSlots _slots;
+    private readonly bool _ownsSlots;
     private readonly Aggregator _aggregator;
     private readonly SpreadMeter? _spread;
     private readonly Optimizer _optimizer;
     private readonly Quarantine _quarantine;
     private readonly long[] _winnerOffsets;
 
+    /// <param name="slots">Where the ranks of this process compute their vectors; null where they come from elsewhere.</param>
     public Server(
         Communicator world,
         Worker worker,
@@ -33,7 +35,8 @@ internal sealed class Server : IDisposable
         Network network,
         WeightsSlots weightsSlots,
         RunStart start,
-        StepRecord record)
+        StepRecord record,
+        VectorSlots? slots = null)
     {
         _world = world;
         _processes = start.Processes;
@@ -47,7 +50,8 @@ internal sealed class Server : IDisposable
 
         // On a GPU a slot is memory of the GPU's, and two more than winners must do.
         const int spareOnGpu = 2;
-        _slots = new VectorSlots(device, groups.GroupCount + (device.SharesHostMemory ? world.Size : spareOnGpu), payloadLength);
+        _ownsSlots = slots is null;
+        _slots = slots ?? new VectorSlots(device, device.SharesHostMemory ? MostVectors(groups.GroupCount, world.Size) : groups.GroupCount + spareOnGpu, payloadLength);
         _winnerOffsets = new long[groups.GroupCount];
         _patience = new StepPatience(options.Patience);
         BallotTree payloadTree = new(device, options.Ballot, payloadLength, groups.GroupCount);
@@ -59,6 +63,9 @@ internal sealed class Server : IDisposable
         _round.LetProceed = _publisher.LetProceed;
         _round.Hurry = _publisher.Hurry;
     }
+
+    /// <summary>The most vectors that it holds at a time: the winners, and one of each rank that is on its way or was wrong.</summary>
+    public static int MostVectors(int groups, int ranks) => groups + ranks;
 
     /// <summary>Ranks that have not said that they end, or do not hear that they may.</summary>
     public IReadOnlyList<int> Missing()
@@ -173,6 +180,6 @@ internal sealed class Server : IDisposable
     public void Dispose()
     {
         _aggregator.Dispose();
-        _slots.Dispose();
+        if (_ownsSlots) _slots.Dispose();
     }
 }

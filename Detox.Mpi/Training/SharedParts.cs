@@ -1,10 +1,11 @@
 using Detox.Gpu.Devices;
+using Detox.Gpu.Devices.Cpu;
 using Detox.Gpu.Networks;
 using Detox.Mpi.Data;
 
 namespace Detox.Mpi.Training;
 
-/// <summary>What the ranks of an in-process run have in common: the data, and as many networks as there are threads.</summary>
+/// <summary>What the ranks of an in-process run have in common: the data, as many networks as there are threads, and the memory of the vectors.</summary>
 internal sealed class SharedParts : IDisposable
 {
     private readonly List<IDisposable> _owned = [];
@@ -33,11 +34,19 @@ internal sealed class SharedParts : IDisposable
             networks.Add(network);
         }
 
-        Gradients = new SharedGradients(networks, options.GroupCount, Layout.PayloadLength);
+        int ranks = options.Ranks!.Value;
+        CpuDevice memory = new(1);
+        _owned.Add(memory);
+        Slots = new VectorSlots(memory, SharedGradients.MostVectors(options.GroupCount, ranks) + Server.MostVectors(options.GroupCount, ranks), Layout.PayloadLength);
+        _owned.Add(Slots);
+        Gradients = new SharedGradients(networks, options.GroupCount, Slots);
         _owned.Add(Gradients);
     }
 
     public DataSplit Data { get; }
+
+    /// <summary>Where gradients are computed, and rank 0 reads them.</summary>
+    public VectorSlots Slots { get; }
 
     public SharedGradients Gradients { get; }
 

@@ -128,7 +128,7 @@ internal sealed class TrainRun : IDisposable
             Device serverDevice = _device.SharesHostMemory ? Own(new CpuDevice(serverThreads)) : _device;
             Optimizer optimizer = Own(new Optimizer(serverDevice, _layout.Parameters, _options));
             _judge = Own(CreateNetwork(_options, serverDevice, _data, onlyEvaluates: true));
-            _server = Own(new Server(_world, _worker, _groups, _options, serverDevice, optimizer, _judge, slots, _start!, _record));
+            _server = Own(new Server(_world, _worker, _groups, _options, serverDevice, optimizer, _judge, slots, _start!, _record, _shared?.Slots));
             _evaluation = new Evaluation(_judge, _data.Test);
             _trained = new TrainedState(_judge, serverDevice, _server.Kept());
             _layout.Initialise(seed, _weights.Values);

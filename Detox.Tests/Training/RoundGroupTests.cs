@@ -80,6 +80,32 @@ public sealed class RoundGroupTests
             });
     }
 
+    /// <summary>In one process rank 0 takes a vector where it was computed, with the digest that was made of it there.</summary>
+    [TestCase(true)]
+    [TestCase(false)]
+    public void AVectorThatLiesWhereRank0ReadsItIsNeitherCopiedNorHashed(bool isItsBallots)
+    {
+        TaskCompletionSource<VectorSlot> shared = new();
+        ScriptedRound.Run(
+            rank =>
+            {
+                VectorSlot slot = shared.Task.Result;
+                rank.Vote(ScriptedRound.RightBallot, HeadFlags.VectorFollows);
+                rank.SendFrom(slot, ScriptedRound.Right, isItsBallots ? ScriptedRound.RightBallot : _wrongBallot);
+            },
+            isItsBallots ? _votes : _sendsWhenAsked,
+            _votes,
+            round =>
+            {
+                VectorSlot slot = shared.Task.Result;
+                Assert.That(ReferenceEquals(round.State.Winner, slot), Is.EqualTo(isItsBallots), "no copy");
+                Assert.That(slot.Holders, Is.EqualTo(isItsBallots ? 2 : 1), "rank 0 holds what it is to join");
+                round.GiveBack(slot);
+                AssertVerified(round, isItsBallots ? [] : [Named(0, Fault.VectorMismatch)]);
+            },
+            round => shared.SetResult(round.TakeSlot()));
+    }
+
     [Test]
     public void AnEmptyVectorIsBlamedAndTheNextHolderAsked() => ScriptedRound.Run(
         rank =>

@@ -48,7 +48,8 @@ public sealed class SampleAttackTests
         using CpuDevice device = new(1);
         using DeviceBuffer weights = device.Allocate(1), payload = device.Allocate(Head.Floats + 2);
         Counting source = new();
-        using SharedGradients shared = new([source], Groups, 2);
+        using VectorSlots slots = new(device, SharedGradients.MostVectors(Groups, 4), 2);
+        using SharedGradients shared = new([source], Groups, slots);
         VectorSlot own = new(device, payload.All);
         IPayloadSource[] ranks = [shared.ForRank(), shared.ForRank(), shared.ForRank(), shared.ForRank()];
         for (int step = 0; step < 3; step++)
@@ -70,7 +71,8 @@ public sealed class SampleAttackTests
     {
         using CpuDevice device = new(1);
         using DeviceBuffer weights = device.Allocate(1), payload = device.Allocate(Head.Floats + 2);
-        using SharedGradients shared = new([new Counting()], Groups, 2);
+        using VectorSlots slots = new(device, SharedGradients.MostVectors(Groups, 2), 2);
+        using SharedGradients shared = new([new Counting()], Groups, slots);
         VectorSlot own = new(device, payload.All);
         IPayloadSource slow = shared.ForRank(), quick = shared.ForRank();
         VectorSlot held = slow.Compute(0, 1, 0, null, weights.All, own);
@@ -93,13 +95,34 @@ public sealed class SampleAttackTests
         Assert.That(used, Has.Count.EqualTo(2), "no more are needed");
     }
 
+    /// <summary>Rank 0 reads a vector where it was computed, until it has joined it.</summary>
+    [Test]
+    public void ASharedVectorStaysAsItIsWhileRank0HoldsIt()
+    {
+        using CpuDevice device = new(1);
+        using DeviceBuffer weights = device.Allocate(1), payload = device.Allocate(Head.Floats + 2);
+        using VectorSlots slots = new(device, SharedGradients.MostVectors(Groups, 1) + 1, 2);
+        using SharedGradients shared = new([new Counting()], Groups, slots);
+        VectorSlot own = new(device, payload.All);
+        IPayloadSource rank = shared.ForRank();
+        VectorSlot sent = rank.Compute(0, 1, 0, null, weights.All, own);
+        Assert.That(slots.TryHold(sent.Address), Is.SameAs(sent));
+        for (int step = 1; step < 9; step++)
+            Assert.That((rank.Compute(step, 1, 0, null, weights.All, own).Floats[0], sent.Floats[0]), Is.EqualTo((step, 0f)));
+        slots.GiveBack(sent);
+        Assert.That(slots.TryHold(sent.Address), Is.Null, "nobody has it any more");
+        VectorSlot[] next = [rank.Compute(9, 1, 0, null, weights.All, own), rank.Compute(10, 1, 0, null, weights.All, own)];
+        Assert.That(next, Has.Some.SameAs(sent), "and the next ones may");
+    }
+
     /// <summary>One replica hashes; the others have the same ballot and leaves, also when a part was computed since.</summary>
     [Test]
     public void ASharedVectorIsHashedOnce()
     {
         using CpuDevice device = new(1);
         using DeviceBuffer weights = device.Allocate(1), payload = device.Allocate(Head.Floats + 2);
-        using SharedGradients shared = new([new Counting()], Groups, 2);
+        using VectorSlots slots = new(device, SharedGradients.MostVectors(Groups, 2), 2);
+        using SharedGradients shared = new([new Counting()], Groups, slots);
         VectorSlot own = new(device, payload.All);
         IPayloadSource[] ranks = [shared.ForRank(), shared.ForRank()];
         BallotTree tree = new(device, BallotKind.Blake3, 2);

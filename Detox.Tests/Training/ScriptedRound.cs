@@ -102,6 +102,11 @@ internal sealed class ScriptedRound : IDisposable
         }
     }
 
+    /// <summary>A slot of rank 0's, which whoever takes it holds.</summary>
+    public VectorSlot TakeSlot() => _slots.TryTake()!;
+
+    public void GiveBack(VectorSlot slot) => _slots.GiveBack(slot);
+
     /// <summary>Seconds in which what is asked for surely comes.</summary>
     public const int LongWait = 5;
 
@@ -272,6 +277,16 @@ internal sealed class ScriptedRank(Communicator world)
 
     /// <returns>The message as it lies in the sender's memory.</returns>
     public byte[] SendVector(float[] vector, long step = ScriptedRound.Step) => Send(MessageKind.Vector, MemoryMarshal.AsBytes(vector.AsSpan()), step);
+
+    /// <summary>Sends a vector from where rank 0 reads it.</summary>
+    /// <param name="digest">What this process has made of it.</param>
+    public void SendFrom(VectorSlot slot, float[] vector, Ballot digest)
+    {
+        MemoryMarshal.Write(MemoryMarshal.AsBytes(slot.Message.Span), new Head { Step = ScriptedRound.Step, Kind = MessageKind.Vector, Length = vector.Length * sizeof(float) });
+        vector.CopyTo(slot.Message[Head.Floats..]);
+        slot.Digest = new PayloadDigest(digest, ScriptedRound.LeavesOf(vector));
+        world.ImmediateSend<float>(slot.Message, 0, Tag.ToServer);
+    }
 
     /// <summary>A head and what follows it.</summary>
     public byte[] Send(MessageKind kind, ReadOnlySpan<byte> body, long step = ScriptedRound.Step)

@@ -49,4 +49,25 @@ public sealed class VectorSlotTests
         Assert.That(slots.TryTake(), Is.SameAs(first));
         Assert.That((slots.TryTake() is null, slots.TryTake() is null), Is.EqualTo((false, true)));
     }
+
+    [Test]
+    public void ASlotIsFreeWhenItsLastHolderHasGivenItBack()
+    {
+        using CpuDevice device = new(1);
+        using VectorSlots slots = new(device, 1, 10);
+        VectorSlot slot = slots.TryTake()!;
+        slot.Digest = new PayloadDigest(default, []);
+        Assert.That(slots.Hold(slot), Is.SameAs(slot));
+        Assert.That(slots.TryHold(slot.Address), Is.SameAs(slot));
+        Assert.That(slots.TryHold(slot.Address + sizeof(float)), Is.Null, "there begins none");
+        for (int holder = 0; holder < 3; holder++)
+        {
+            Assert.That(slots.TryTake(), Is.Null);
+            slots.GiveBack(slot);
+        }
+
+        Assert.That(slots.TryHold(slot.Address), Is.Null, "nobody holds it");
+        Assert.That(slots.TryTake(), Is.SameAs(slot));
+        Assert.That(slot.Digest, Is.Null, "of what was in it before");
+    }
 }
