@@ -1,5 +1,6 @@
 using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
+using Detox.Gpu.Digests;
 using Detox.Gpu.Networks;
 using Detox.Mpi.Data;
 
@@ -15,7 +16,9 @@ internal sealed class SharedParts : IDisposable
     public SharedParts(TrainOptions options, DataSplit? data = null)
     {
         Data = data ?? DataSource.Open(options.Data, options.Seed);
-        List<IGradientSource> networks = [];
+        List<(IGradientSource, BallotTree)> networks = [];
+        CpuDevice memory = new(1);
+        _owned.Add(memory);
         Layout = null!;
 
         // Where there are fewer groups than threads, several threads share a network.
@@ -31,12 +34,10 @@ internal sealed class SharedParts : IDisposable
             _owned.Add(samples);
             IGradientSource network = new NetworkGradient(Layout, samples);
             if (!device.SharesHostMemory) _owned.Add((IDisposable)(network = new DeviceGradient(network, device, Layout)));
-            networks.Add(network);
+            networks.Add((network, new BallotTree(device.SharesHostMemory ? device : memory, options.Ballot, Layout.PayloadLength)));
         }
 
         int ranks = options.Ranks!.Value;
-        CpuDevice memory = new(1);
-        _owned.Add(memory);
         Slots = new VectorSlots(memory, SharedGradients.MostVectors(options.GroupCount, ranks) + Server.MostVectors(options.GroupCount, ranks), Layout.PayloadLength);
         _owned.Add(Slots);
         Gradients = new SharedGradients(networks, options.GroupCount, Slots);

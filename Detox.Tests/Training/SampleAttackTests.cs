@@ -49,7 +49,7 @@ public sealed class SampleAttackTests
         using DeviceBuffer weights = device.Allocate(1), payload = device.Allocate(Head.Floats + 2);
         Counting source = new();
         using VectorSlots slots = new(device, SharedGradients.MostVectors(Groups, 4), 2);
-        using SharedGradients shared = new([source], Groups, slots);
+        using SharedGradients shared = new([(source, Tree(device))], Groups, slots);
         VectorSlot own = new(device, payload.All);
         IPayloadSource[] ranks = [shared.ForRank(), shared.ForRank(), shared.ForRank(), shared.ForRank()];
         for (int step = 0; step < 3; step++)
@@ -72,7 +72,7 @@ public sealed class SampleAttackTests
         using CpuDevice device = new(1);
         using DeviceBuffer weights = device.Allocate(1), payload = device.Allocate(Head.Floats + 2);
         using VectorSlots slots = new(device, SharedGradients.MostVectors(Groups, 2), 2);
-        using SharedGradients shared = new([new Counting()], Groups, slots);
+        using SharedGradients shared = new([(new Counting(), Tree(device))], Groups, slots);
         VectorSlot own = new(device, payload.All);
         IPayloadSource slow = shared.ForRank(), quick = shared.ForRank();
         VectorSlot held = slow.Compute(0, 1, 0, null, weights.All, own);
@@ -102,7 +102,7 @@ public sealed class SampleAttackTests
         using CpuDevice device = new(1);
         using DeviceBuffer weights = device.Allocate(1), payload = device.Allocate(Head.Floats + 2);
         using VectorSlots slots = new(device, SharedGradients.MostVectors(Groups, 1) + 1, 2);
-        using SharedGradients shared = new([new Counting()], Groups, slots);
+        using SharedGradients shared = new([(new Counting(), Tree(device))], Groups, slots);
         VectorSlot own = new(device, payload.All);
         IPayloadSource rank = shared.ForRank();
         VectorSlot sent = rank.Compute(0, 1, 0, null, weights.All, own);
@@ -111,8 +111,30 @@ public sealed class SampleAttackTests
             Assert.That((rank.Compute(step, 1, 0, null, weights.All, own).Floats[0], sent.Floats[0]), Is.EqualTo((step, 0f)));
         slots.GiveBack(sent);
         Assert.That(slots.TryHold(sent.Address), Is.Null, "nobody has it any more");
-        VectorSlot[] next = [rank.Compute(9, 1, 0, null, weights.All, own), rank.Compute(10, 1, 0, null, weights.All, own)];
-        Assert.That(next, Has.Some.SameAs(sent), "and the next ones may");
+        List<VectorSlot> free = [];
+        while (slots.TryTake() is { } slot) free.Add(slot);
+        Assert.That(free, Has.Some.SameAs(sent), "and others may");
+    }
+
+    /// <summary>What fails fails for every rank that wants it, and the next part is computed all the same.</summary>
+    [Test]
+    public void AFailureIsThrownInEveryRankThatWaitsForIt()
+    {
+        using CpuDevice device = new(1);
+        using DeviceBuffer weights = device.Allocate(1), payload = device.Allocate(Head.Floats + 2);
+        using VectorSlots slots = new(device, SharedGradients.MostVectors(Groups, 2), 2);
+        using SharedGradients shared = new([(new Counting { FailsIn = 1 }, Tree(device))], Groups, slots);
+        VectorSlot own = new(device, payload.All);
+        IPayloadSource[] ranks = [shared.ForRank(), shared.ForRank()];
+        for (int step = 0; step < 3; step++)
+        {
+            foreach (IPayloadSource rank in ranks)
+            {
+                VectorSlot Compute() => rank.Compute(step, 1, 0, null, weights.All, own);
+                if (step == 1) Assert.That(Compute, Throws.TypeOf<IOException>());
+                else Assert.That(Compute().Floats[0], Is.EqualTo((float)step));
+            }
+        }
     }
 
     /// <summary>One replica hashes; the others have the same ballot and leaves, also when a part was computed since.</summary>
@@ -122,10 +144,10 @@ public sealed class SampleAttackTests
         using CpuDevice device = new(1);
         using DeviceBuffer weights = device.Allocate(1), payload = device.Allocate(Head.Floats + 2);
         using VectorSlots slots = new(device, SharedGradients.MostVectors(Groups, 2), 2);
-        using SharedGradients shared = new([new Counting()], Groups, slots);
+        using SharedGradients shared = new([(new Counting(), Tree(device))], Groups, slots);
         VectorSlot own = new(device, payload.All);
         IPayloadSource[] ranks = [shared.ForRank(), shared.ForRank()];
-        BallotTree tree = new(device, BallotKind.Blake3, 2);
+        BallotTree tree = Tree(device);
         for (int step = 0; step < 3; step++)
         {
             Ballot[] ballots = new Ballot[2];
@@ -139,13 +161,18 @@ public sealed class SampleAttackTests
         }
     }
 
+    private static BallotTree Tree(CpuDevice device) => new(device, BallotKind.Blake3, 2);
+
     private sealed class Counting : IGradientSource
     {
         public int Calls { get; private set; }
 
+        public long FailsIn { get; init; } = -1;
+
         public void Compute(long step, int group, int attempt, SampleAttack? attack, View weights, View payload)
         {
             Calls++;
+            if (step == FailsIn) throw new IOException("no samples");
             ((float[])[step, attack is null ? 0 : 1]).CopyTo(CpuDevice.Floats(payload));
         }
     }
