@@ -46,6 +46,7 @@ internal sealed unsafe class MpiLibrary
     private readonly int _sourceAt;
     private readonly int _tagLimit;
     private readonly nint _quietAbort;
+    private readonly nint _setYields;
     private nint _gappy;
     private byte* _nowhere;
 
@@ -87,6 +88,7 @@ internal sealed unsafe class MpiLibrary
         _typeCommit = (delegate* unmanaged<nint*, int>)Symbol("MPI_Type_commit");
         _typeFree = (delegate* unmanaged<nint*, int>)Symbol("MPI_Type_free");
         _quietAbort = NativeLibrary.TryGetExport(library, "ompi_mpi_abort", out nint quietAbort) ? quietAbort : 0;
+        _setYields = NativeLibrary.TryGetExport(library, "opal_progress_set_yield_when_idle", out nint setYields) ? setYields : 0;
         _getCount = (delegate* unmanaged<void*, nint, int*, int>)Symbol("MPI_Get_count");
     }
 
@@ -190,10 +192,19 @@ internal sealed unsafe class MpiLibrary
         if (provided < ThreadSerialized)
             throw new DetoxException(ExitCode.Environment, $"{Path} does not allow calls from several threads in turn (MPI_THREAD_SERIALIZED). Use a build of it with thread support.");
         ReturnErrors(World);
+        SetYields(false);
+    }
+
+    /// <summary>Where ranks outnumber cores Open MPI gives its core away in every call that finds no message, in case the caller waits in a loop. Whoever waits here
+    /// sleeps, and a rank that only looks would come back when the others' time slices are over. It is the library's own loops, in MPI_Finalize, that should yield.</summary>
+    private void SetYields(bool yields)
+    {
+        if (_setYields != 0) _ = ((delegate* unmanaged<byte, byte>)_setYields)(yields ? (byte)1 : (byte)0);
     }
 
     public void Finish()
     {
+        SetYields(true);
         nint gappy = _gappy;
         if (gappy != 0) _ = _typeFree(&gappy);
         _ = _finalize();
