@@ -12,9 +12,14 @@ internal sealed unsafe class MpiProcess
     /// <summary>Messages between nodes ring no bell.</summary>
     private const int RemoteMicroseconds = 10_000;
 
+    /// <summary>What a neighbour's full queue, or a message in pieces, may cost while this rank sleeps: MPICH's UCX keeps what does not fit into the receiver's queue
+    /// until its sender calls it again, which nothing rings for.</summary>
+    private const int UnfinishedMicroseconds = 2_000;
+
     private readonly MpiDoorbell _alone;
     private readonly List<MpiRequest> _watched = [];
     private NodeWindow? _window;
+    private int _longestMicroseconds;
     private int _underWay;
 
     public MpiProcess(MpiLibrary library)
@@ -55,7 +60,7 @@ internal sealed unsafe class MpiProcess
         if (window.Size > Cores.Node) window.OwnBell.Yields = 0;
         window.OwnBell.MoveOn = MoveOn;
         window.OwnBell.IsOftenSilent = severalNodes;
-        window.OwnBell.LongestMicroseconds = severalNodes ? RemoteMicroseconds : LocalMicroseconds;
+        window.OwnBell.LongestMicroseconds = _longestMicroseconds = severalNodes ? RemoteMicroseconds : LocalMicroseconds;
     }
 
     /// <summary>Counts the sends to other nodes that have been started and not completed: they may need this rank to move them on.</summary>
@@ -75,6 +80,8 @@ internal sealed unsafe class MpiProcess
             _watched.RemoveAt(i);
             any = true;
         }
+
+        if (_window is not null) _window.OwnBell.LongestMicroseconds = _watched.Count > 0 ? Math.Min(UnfinishedMicroseconds, _longestMicroseconds) : _longestMicroseconds;
         return any;
     }
 

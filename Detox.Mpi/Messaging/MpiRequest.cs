@@ -21,7 +21,7 @@ internal sealed unsafe class MpiRequest : Request
         _valueSize = valueSize;
         if (valueSize == 0) _transfer.Send(communicator, (byte*)pin.Pointer, length, peer, tag, quietly);
         else _transfer.Receive(communicator, (byte*)pin.Pointer, length, peer, tag);
-        if (_transfer.NeedsLooks) _process.Watch(this);
+        if (_transfer.NeedsLooks || (valueSize == 0 && communicator.IsNeighbour(peer) && !Test())) _process.Watch(this);
     }
 
     private protected override Doorbell Bell => _process.Bell;
