@@ -8,7 +8,7 @@ namespace Detox.Tests.Kernels;
 /// <remarks>OpenCL runs everywhere where a driver is, on a CPU too; the simulator and the machine that runs PTX take the tiny cases only;
 /// CUDA runs where a GPU is and is said to be missing where none is.</remarks>
 [TestFixtureSource(typeof(TestDevices), nameof(TestDevices.Fixtures))]
-[NonParallelizable]
+[Parallelizable(ParallelScope.Self)]
 public sealed class OpTests(DeviceForm form)
 {
     private Device _device = null!;

@@ -9,7 +9,7 @@ using static Detox.Tests.Comparisons;
 namespace Detox.Tests.Ptx;
 
 /// <summary>The PTX of the project's kernels, run by the machine, computes the bits of every other device.</summary>
-[NonParallelizable]
+[Parallelizable(ParallelScope.Self)]
 public sealed class KernelTests
 {
     [TestCaseSource(typeof(KernelTexts), nameof(KernelTexts.Cases))]
