@@ -75,7 +75,9 @@ readme() {
   for model in lenet mlp softmax resnet18 vgg13-bn; do names+=("dotnet $program plan --model $model --byzantine 0"); done
   record readme/models.txt "${names[@]}"
   record readme/stop.txt "mpiexec.openmpi --oversubscribe -n 9 dotnet $program --byzantine 1 --placement fixed --attack stop --steps 10"
+  shown stop grep -m1 'has said nothing'
   record readme/die.txt "mpiexec.mpich -n 9 dotnet $program --byzantine 1 --placement fixed --attack die --steps 10"
+  shown die grep -m1 'has died'
   record readme/garbage.txt \
     "dotnet $program --ranks 15 --group-size 5 --byzantine 2 --placement fixed --attack garbage" \
     "dotnet $program --ranks 15 --group-size 5 --byzantine 2 --placement fixed --attack none"

@@ -31,7 +31,7 @@ internal sealed record Method(string Name, IReadOnlyList<string> Decisions, IRea
     private static readonly string[] _bulyan = [$"{Rules}/BulyanRule.cs", $"{Aggregation}/KrumScores.cs", $"{Rows}/MeanAround.cs", $"{Rows}/TrimmedMean.cs", .. _distances, .. _medians];
     private static readonly string[] _mixedTrimmedMean =
     [
-        $"{Rules}/TrimmedMeanRule.cs", $"{Rows}/TrimmedMean.cs", .. _columns, $"{Aggregation}/PreRules/NearestNeighbourMixing.cs", $"{Aggregation}/Indices.cs", $"{Aggregation}/PreRule.cs",
+        $"{Rules}/TrimmedMeanRule.cs", $"{Rows}/TrimmedMean.cs", .. _columns, $"{Aggregation}/PreRules/NearestNeighbourMixing.cs", $"{Aggregation}/Indices.cs",
         $"{Aggregation}/PreparedRule.cs", $"{Aggregation}/WeightedSquare.cs", .. _distances, $"{Rows}/WeightedSum.cs",
     ];
 
@@ -44,7 +44,7 @@ internal sealed record Method(string Name, IReadOnlyList<string> Decisions, IRea
         "Detox.Gpu/Devices/", "Detox.Gpu/Tables/", "Detox.Gpu/SeededRandom.cs", "Detox.Gpu/UnmovedMemory.cs", "Detox.Mpi/Messaging/", "Detox.Mpi/DetoxException.cs",
         "Detox.Gpu/Kernels/IOp.cs", "Detox.Gpu/Kernels/IKernel.Gpu.cs", "Detox.Gpu/Kernels/IVectorOp.Cpu.cs", "Detox.Gpu/Kernels/Lanes.cs", "Detox.Gpu/Kernels/Lanes.Widths.cs",
         "Detox.Gpu/Kernels/Portable.cs", $"{Rows}/Pass.cs", $"{Rows}/DeviceRows.Gpu.cs", $"{Rows}/Order.cs", $"{Rows}/Prefetch.Cpu.cs",
-        $"{Aggregation}/AggregationRule.cs", $"{Aggregation}/RuleWork.cs", $"{Aggregation}/Vectors.cs",
+        $"{Aggregation}/AggregationRule.cs", $"{Aggregation}/PreRule.cs", $"{Aggregation}/RuleWork.cs", $"{Aggregation}/Vectors.cs",
         $"{Training}/Messages.cs", $"{Training}/Outbox.cs", $"{Training}/StepRecord.cs", $"{Training}/StepPatience.cs", $"{Training}/TrainOptions.cs", $"{Training}/Worker.cs",
         $"{Training}/RankTally.cs", $"{Training}/PayloadSource.cs", $"{Training}/VectorSlots.cs", "Detox.Mpi/Checkpoints/RunState.cs", "Detox.Mpi/Attacks/SampleAttack.cs",
     ];
@@ -65,6 +65,8 @@ internal sealed record Method(string Name, IReadOnlyList<string> Decisions, IRea
         new("DETOX: trimmed-mean behind nnm", ["group-size", "f"], _vote, _mixedTrimmedMean),
         new("DETOX: signSGD", ["group-size", "learning-rate"], _vote, _signs),
     ];
+
+    public override string ToString() => Name;
 
     /// <summary>Whether a file is one of those, or lies in a folder that is.</summary>
     public static bool IsIn(string file, IEnumerable<string> named) => named.Any(name => name.EndsWith('/') ? file.StartsWith(name, StringComparison.Ordinal) : file == name);

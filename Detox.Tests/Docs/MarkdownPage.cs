@@ -61,7 +61,8 @@ internal static partial class MarkdownPage
             else
             {
                 kind = line.StartsWith('|') ? BlockKind.Table : BlockKind.Prose;
-                while (at < lines.Length && lines[at].Length > 0 && !lines[at].StartsWith(Fence, StringComparison.Ordinal) && lines[at].StartsWith('|') == (kind == BlockKind.Table)) at++;
+                do at++;
+                while (at < lines.Length && lines[at].Length > 0 && !Begins().IsMatch(lines[at]) && lines[at].StartsWith('|') == (kind == BlockKind.Table));
                 own = lines[first..at];
             }
 
@@ -75,6 +76,10 @@ internal static partial class MarkdownPage
 
     [GeneratedRegex(@"^<!-- (?<names>.+) -->$")]
     private static partial Regex Comment();
+
+    /// <summary>Where another block begins without an empty line.</summary>
+    [GeneratedRegex("^(```|<!-- |#+ )")]
+    private static partial Regex Begins();
 
     [GeneratedRegex(@"^(dotnet|mpiexec|sbatch|jobs/|detox |#| {20,}#)")]
     private static partial Regex Command();

@@ -25,18 +25,20 @@ internal sealed class NumbersTests
     {
         const string page = "README.md";
         const double mostUnseen = 0.1;
-        NumberCheck check = new(Evidence.Read(Repository.Path), Given.Parse(Read(Given.File)!));
+        Given given = Given.Parse(Read(Given.File)!);
+        NumberCheck check = new(Evidence.Read(Repository.Path), given);
         string text = Read(page)!;
         string[] lines = text.Split('\n');
         List<string> unseen = [];
         int changes = 0;
-        foreach (Figure figure in MarkdownPage.Blocks(text).Where(block => block.File is null).SelectMany(Figures.Of).Where(figure => !Given.Parse(Read(Given.File)!).Has(figure)))
+        foreach (Figure figure in MarkdownPage.Blocks(text).Where(block => block.File is null).SelectMany(Figures.Of).Where(figure => !double.IsNaN(figure.Value) && !given.Has(figure)))
         {
-            string number = figure.Text.Split(' ')[0], changed = Changed(number);
-            string[] others = [.. lines];
-            others[figure.Line - 1] = others[figure.Line - 1].Replace(number, changed, StringComparison.Ordinal);
+            string number = figure.Text.Split(' ')[0], changed = Changed(number), line = lines[figure.Line - 1];
+            lines[figure.Line - 1] = line.Replace(number, changed, StringComparison.Ordinal);
             changes++;
-            if (!check.Problems(page, string.Join('\n', others), Read).Any(problem => problem.StartsWith($"{page}:{figure.Line}: '{changed}", StringComparison.Ordinal))) unseen.Add($"{page}:{figure.Line}: {number} as {changed}");
+            if (!check.Problems(page, string.Join('\n', lines), Read).Any(problem => problem.StartsWith($"{page}:{figure.Line}: '{changed}", StringComparison.Ordinal)))
+                unseen.Add($"{page}:{figure.Line}: {number} as {changed}");
+            lines[figure.Line - 1] = line;
         }
 
         Assert.That(changes, Is.AtLeast(10));
@@ -58,7 +60,7 @@ internal sealed class NumbersTests
     public void WhatWasMeasuredPasses(string page) => Assert.That(Problems(page), Is.Empty);
 
     [TestCase("It ends\nat 97.46 %.", "page:2: '97.46 %' is in no file of docs/results")]
-    [TestCase("It ends\nat 97.4 %.", "page:2: '97.4 %'")]
+    [TestCase("It ends\nat 97.3 %.", "page:2: '97.3 %'")]
     [TestCase("It takes 62.7 s.", "page:1: '62.7 s'")]
     [TestCase("It takes 0.14 s.", "'0.14 s'")]
     [TestCase("From 97.45 to 98.16 %.", "'98.16 %'")]
