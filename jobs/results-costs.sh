@@ -27,8 +27,8 @@ cifar=${DETOX_TEST_CIFAR10:-}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# Paths of this machine are no results.
-without_paths() { sed -e "s|$root/||g" -e "s|$root|.|g" -e "s|$scratch|.|g" ${mnist:+-e "s|$mnist|DIR|g"} ${cifar:+-e "s|$cifar|DIR|g"}; }
+# Paths of this machine are no results, and codes for terminals are none.
+without_paths() { sed -e 's/\x1b\[[0-9;?]*[a-zA-Z]//g; s/\x1b=//g' -e "s|$root/||g" -e "s|$root|.|g" -e "s|$scratch|.|g" ${mnist:+-e "s|$mnist|DIR|g"} ${cifar:+-e "s|$cifar|DIR|g"}; }
 
 # record FILE COMMAND ...: runs commands as a reader types them, and writes each with what it prints. A code other than 0 is a last line.
 record() {
