@@ -50,7 +50,7 @@ record() {
 shown() {
   local name=$1
   shift
-  { echo '```'; "$@" < "$results/readme/$name.txt"; echo '```'; } > "$results/readme/$name.md"
+  { echo '```'; "$@" < "$results/readme/$name.txt" | sed 's/ *$//'; echo '```'; } > "$results/readme/$name.md"
 }
 
 # Of the rules that are compared at r = 3 and r = 1 a few.
@@ -71,7 +71,7 @@ readme() {
   record readme/plan.txt "dotnet $program plan --ranks 45 --group-size 3 --byzantine 5 --cores 2"
   shown plan plan_rows
   record readme/plan-range.txt "dotnet $program plan --byzantine 0..3,5,8"
-  shown plan-range grep -vE '^advice for q = (3|5)'
+  shown plan-range grep -vE '^(gradients|seconds) |^advice for q = (3|5)'
   for model in lenet mlp softmax resnet18 vgg13-bn; do names+=("dotnet $program plan --model $model --byzantine 0"); done
   record readme/models.txt "${names[@]}"
   record readme/stop.txt "mpiexec.openmpi --oversubscribe -n 9 dotnet $program --byzantine 1 --placement fixed --attack stop --steps 10"
