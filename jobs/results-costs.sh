@@ -59,7 +59,7 @@ plan_rows() { grep -vE "^(wrong: |batch's variance|left out)" | awk '!/^  (DETOX
 end_of_run() { grep -E '^(accuracy|[0-9]+ void groups|dissenting)' | sed -E 's/^(dissenting.*: ([0-9]+ \([0-9]+\), ){4}).*; see/\1...; see/'; }
 
 readme() {
-  local names=() model
+  local plans=() model
   record readme/local.txt "jobs/local.sh"
   shown local end_of_run
   record readme/mean.txt "jobs/local.sh --group-size 1 --across mean"
@@ -72,8 +72,9 @@ readme() {
   shown plan plan_rows
   record readme/plan-range.txt "dotnet $program plan --byzantine 0..3,5,8"
   shown plan-range grep -vE '^(gradients|seconds) |^advice for q = (3|5)'
-  for model in lenet mlp softmax resnet18 vgg13-bn; do names+=("dotnet $program plan --model $model --byzantine 0"); done
-  record readme/models.txt "${names[@]}"
+  for model in lenet mlp softmax; do plans+=("dotnet $program plan --model $model --byzantine 0"); done
+  for model in resnet18 vgg13-bn; do plans+=("dotnet $program plan --model $model --data objects --byzantine 0"); done
+  record readme/models.txt "${plans[@]}"
   record readme/stop.txt "mpiexec.openmpi --oversubscribe -n 9 dotnet $program --byzantine 1 --placement fixed --attack stop --steps 10"
   shown stop grep -m1 'has said nothing'
   record readme/die.txt "mpiexec.mpich -n 9 dotnet $program --byzantine 1 --placement fixed --attack die --steps 10"
