@@ -53,6 +53,17 @@ need_numpy() {
   fi
 }
 
+# PyTorch on a BLAS that is worth comparing with.
+need_torch() {
+  has_torch() { /usr/bin/python3 -c "import torch" 2> /dev/null && ls /usr/lib/*/openblas-pthread/libopenblas* > /dev/null 2>&1; }
+  has_torch && return
+  if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
+    echo "installing python3-torch, python3-numpy, libopenblas0-pthread ..." >&2
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-torch python3-numpy libopenblas0-pthread > /dev/null
+  fi
+  has_torch || fail "PyTorch or OpenBLAS is missing: install python3-torch, python3-numpy and libopenblas0-pthread."
+}
+
 # SLURM's daemons and commands, and what srun --mpi=pmix looks for: tests start a cluster of their own, and say so where they go without.
 need_slurm() {
   command -v slurmctld slurmd sbatch munged > /dev/null && ldconfig -p | grep 'libpmix\.so ' > /dev/null && return

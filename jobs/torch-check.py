@@ -194,4 +194,5 @@ def main():
     print(f"{model}, PyTorch {torch.__version__}: {right} of {len(labels)} right, accuracy {right / len(labels)}, loss {loss / len(labels):.9f}")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -23,13 +23,14 @@ internal static class RankProgram
             ["bits", var kind] when Enum.TryParse(kind, ignoreCase: true, out Gpu.Devices.Ilgpu.IlgpuKind device) => Kernels.BitCheck.Run(device),
             [TrainedModel.Verb, var model, var data, var steps, var path] => TrainedModel.Write(model, data, int.Parse(steps), path),
             ["ptx", var folder] => Ptx.KernelTexts.WriteAll(folder),
+            ["complexity", var folder] => Complexity.ComplexityTable.Write(folder),
             _ => Usage(),
         };
     }
 
     private static int Usage()
     {
-        Console.Error.WriteLine("verbs: contract, throw, fail-everywhere, return CODE, null-reference, watched END, measure, bits cuda|opencl|simulator, ptx FOLDER, weights MODEL DATA STEPS FILE");
+        Console.Error.WriteLine("verbs: contract, throw, fail-everywhere, return CODE, null-reference, watched END, measure, bits cuda|opencl|simulator, ptx FOLDER, complexity FOLDER, weights MODEL DATA STEPS FILE");
         return (int)Detox.Mpi.ExitCode.Usage;
     }
 
