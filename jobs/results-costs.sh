@@ -3,7 +3,6 @@
 #   jobs/results-costs.sh [PART ...]
 # readme      what the README's commands print: docs/results/readme
 # costs       gradients in turn with PyTorch, steps, start and memory of 45 ranks: docs/results/costs. It wants a machine that does nothing else.
-# images      the README's table on MNIST, where DETOX_TEST_MNIST names its folder: docs/results/images
 # complexity  lines and branches of what each method needs: docs/results/complexity
 # page        writes what README.md copies: each block behind <!-- docs/results/... .md -->
 # Without arguments it makes all of these. Two more are made when they are asked for:
@@ -22,13 +21,12 @@ results=docs/results
 program=publish/Detox.Mpi.dll
 cores=$(nproc)
 rounds=${DETOX_ROUNDS:-3}
-mnist=${DETOX_TEST_MNIST:-}
 cifar=${DETOX_TEST_CIFAR10:-}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 # Paths of this machine are no results, and codes for terminals are none.
-without_paths() { sed -e 's/\x1b\[[0-9;?]*[a-zA-Z]//g; s/\x1b=//g' -e "s|$root/||g" -e "s|$root|.|g" -e "s|$scratch|.|g" ${mnist:+-e "s|$mnist|DIR|g"} ${cifar:+-e "s|$cifar|DIR|g"}; }
+without_paths() { sed -e 's/\x1b\[[0-9;?]*[a-zA-Z]//g; s/\x1b=//g' -e "s|$root/||g" -e "s|$root|.|g" -e "s|$scratch|.|g" ${cifar:+-e "s|$cifar|DIR|g"}; }
 
 # record FILE COMMAND ...: runs commands as a reader types them, and writes each with what it prints. A code other than 0 is a last line.
 record() {
@@ -166,14 +164,6 @@ steps() {
   dotnet $program bench --json --only steps > "$results/costs/steps.json"
 }
 
-images() {
-  if [ -z "$mnist" ]; then echo "images: left out, since DETOX_TEST_MNIST names no folder" >&2; return; fi
-  mkdir -p "$results/images"
-  sed "1i data = \"$mnist\"" jobs/results/readme.toml > "$scratch/readme.toml"
-  dotnet $program sweep "$scratch/readme.toml" --out "${DETOX_OUT:-runs}/readme"
-  without_paths < "${DETOX_OUT:-runs}/readme/table.csv" > "$results/images/table.csv"
-}
-
 cifar() {
   local settings="--model resnet18 --ranks 1 --group-size 1 --byzantine 0 --batch 64 --schedule cosine --warm-up 50 --weight-decay 5e-4 --weight-decay-on weights"
   if [ -z "$cifar" ]; then echo "cifar: left out, since DETOX_TEST_CIFAR10 names no folder" >&2
@@ -203,11 +193,11 @@ page() {
 }
 
 parts=("$@")
-if [ $# = 0 ]; then parts=(readme costs images complexity page); fi
+if [ $# = 0 ]; then parts=(readme costs complexity page); fi
 for part in "${parts[@]}"; do
   case $part in
-    readme | costs | steps | images | cifar | complexity | page) ;;
-    *) fail "there is no part '$part'; there are readme, costs, steps, images, cifar, complexity, page" ;;
+    readme | costs | steps | cifar | complexity | page) ;;
+    *) fail "there is no part '$part'; there are readme, costs, steps, cifar, complexity, page" ;;
   esac
 done
 publish
