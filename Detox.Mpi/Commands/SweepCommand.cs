@@ -42,6 +42,7 @@ internal static class SweepCommand
     private sealed record SweepInput(string File, string Out, int? AtOnce)
     {
         private readonly DataShelf _data = new();
+        private readonly List<string> _leftOut = [];
 
         public ExitCode Execute(Launcher launcher)
         {
@@ -99,7 +100,7 @@ internal static class SweepCommand
         private (SweepGrid Grid, IReadOnlyList<SweepCell> Cells) Read()
         {
             SweepGrid grid = SweepFile.Read(File);
-            return (grid, SweepPlan.Cells(grid, _data, Out));
+            return (grid, SweepPlan.Cells(grid, _data, Out, _leftOut));
         }
 
         /// <summary>Runs this process's cells.</summary>
@@ -164,6 +165,7 @@ internal static class SweepCommand
             string sizes = string.Join(" x ", [$"{grid.Methods.Count} {(grid.Methods.Count == 1 ? "method" : "methods")}", .. grid.Dimensions.Select(dimension => $"{dimension.Texts.Count} {dimension.Option.Name}")]);
             string done = finished is { } count ? $"; {count} finished" : "";
             Console.Out.WriteLine($"{File}: {cells.Count} cells ({sizes}), samples {grid.RuleName}{done}");
+            foreach (string reason in _leftOut) Console.Out.WriteLine($"left out: {reason}");
             if (new SweepFolder(Out).Others(cells) is > 0 and var others)
                 Console.Out.WriteLine($"{Out} holds {others} other {(others == 1 ? "folder" : "folders")}: cells of other options, other data or another build of the program are not taken for these");
         }

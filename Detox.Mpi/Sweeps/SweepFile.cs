@@ -8,7 +8,7 @@ namespace Detox.Mpi.Sweeps;
 /// <remarks>Every problem of the file is said, not the first alone. A method's options win over those above all tables.</remarks>
 internal sealed class SweepFile
 {
-    public const string Samples = "samples";
+    public const string Samples = "samples", Refused = "refused";
 
     private const string Methods = "methods";
 
@@ -25,6 +25,7 @@ internal sealed class SweepFile
     private readonly List<Dimension> _dimensions = [];
     private readonly List<Method> _methods = [];
     private SampleRule _rule;
+    private bool _leavesOutRefused;
 
     private SweepFile(Problems problems) => _problems = problems;
 
@@ -54,7 +55,7 @@ internal sealed class SweepFile
         file.CheckTogether();
         problems.ThrowIfAny();
         if (file._methods.Count == 0) file._methods.Add(new Method(Method.Default, [], 1));
-        SweepGrid grid = new(path, file._rule, file._settings, file._dimensions, file._methods);
+        SweepGrid grid = new(path, file._rule, file._settings, file._dimensions, file._methods) { LeavesOutRefused = file._leavesOutRefused };
         if (grid.Count > SweepGrid.MostCells) problems.Add(1, $"the lists make {grid.Count:N0} cells, and a sweep has {SweepGrid.MostCells:N0} at most; cut it in several files.");
         problems.ThrowIfAny();
         return grid;
@@ -69,6 +70,7 @@ internal sealed class SweepFile
             int line = Line(pair);
             if (!keys.Add(key)) _problems.Add(line, $"'{key}' is there twice.");
             else if (key == Samples) ReadSamples(pair, line);
+            else if (key == Refused) ReadRefused(pair, line);
             else if (Find(key, line) is not { } option) continue;
             else if (pair.Value is ArraySyntax list) ReadList(option, list, line);
             else if (ReadValue(option, pair.Value!, line) is { } setting) _settings.Add(setting);
@@ -82,6 +84,16 @@ internal sealed class SweepFile
             case "per-rank": _rule = SampleRule.PerRank; break;
             case "per-step": _rule = SampleRule.PerStep; break;
             default: _problems.Add(line, $"{Samples}: expected \"per-rank\" or \"per-step\", found {pair.Value!.ToString().Trim()}."); break;
+        }
+    }
+
+    private void ReadRefused(KeyValueSyntax pair, int line)
+    {
+        switch (ConfigFile.Text(pair.Value!))
+        {
+            case "error": _leavesOutRefused = false; break;
+            case "leave-out": _leavesOutRefused = true; break;
+            default: _problems.Add(line, $"{Refused}: expected \"error\" or \"leave-out\", found {pair.Value!.ToString().Trim()}."); break;
         }
     }
 
@@ -117,7 +129,7 @@ internal sealed class SweepFile
             string key = Key(pair);
             int at = Line(pair);
             if (settings.Exists(setting => setting.Option.Name == key)) _problems.Add(at, $"'{key}' is there twice.");
-            else if (key == Samples) _problems.Add(at, $"{Samples}: all methods of a sweep have the same; put it above all tables.");
+            else if (key is Samples or Refused) _problems.Add(at, $"{key}: all methods of a sweep have the same; put it above all tables.");
             else if (Find(key, at) is { } option && ReadValue(option, pair.Value!, at) is { } setting) settings.Add(setting);
         }
 
@@ -149,7 +161,7 @@ internal sealed class SweepFile
         if (option is null)
         {
             IEnumerable<string> names = TrainOption.All.Select(option => option.Name).Where(name => !_ofTheSweep.Any(own => own.Name == name));
-            _problems.Add(line, $"there is no key '{key}'; there are {Samples}, {string.Join(", ", names)}, and tables [{Methods}.NAME].");
+            _problems.Add(line, $"there is no key '{key}'; there are {Samples}, {Refused}, {string.Join(", ", names)}, and tables [{Methods}.NAME].");
         }
 
         return option;

@@ -10,6 +10,13 @@ internal sealed record SweepGrid(
 {
     public const int MostCells = 100_000;
 
+    private const string Attack = "attack", NoAttack = "none";
+
+    /// <summary>Whether cells that cannot be run are left out, where they are errors else.</summary>
+    public bool LeavesOutRefused { get; init; }
+
+    /// <summary>Combinations, those included that q = 0 makes one.</summary>
+
     public long Count
     {
         get
@@ -23,14 +30,24 @@ internal sealed record SweepGrid(
     public string RuleName => Rule == SampleRule.PerRank ? "per-rank" : "per-step";
 
     /// <summary>Every combination: method by method, of the dimensions the last one fastest. The options are resolved, but for threads, and not validated.</summary>
+    /// <remarks>Where q = 0 all attacks of a list are one, that of nobody: the first stands for them, under the name of none.</remarks>
     public IEnumerable<GridPoint> Points()
     {
+        int attack = Dimensions.ToList().FindIndex(dimension => dimension.Option.Name == Attack);
         foreach (Method method in Methods)
         {
             for (long number = 0; number < Count / Methods.Count; number++)
             {
                 string[] values = Values(number);
-                yield return new GridPoint(method, values, Options(method, values));
+                TrainOptions options = Options(method, values);
+                if (options.Byzantine == 0 && attack >= 0)
+                {
+                    if (values[attack] != Dimensions[attack].Texts[0]) continue;
+                    values[attack] = NoAttack;
+                    options = options with { Attack = NoAttack };
+                }
+
+                yield return new GridPoint(method, values, options);
             }
         }
     }

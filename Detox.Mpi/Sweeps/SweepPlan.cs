@@ -20,11 +20,13 @@ internal sealed class SweepPlan
 
     /// <summary>All cells, in their order; a <see cref="DetoxException"/> that says of every one that cannot be run why not.</summary>
     /// <param name="out">The sweep's folder.</param>
-    public static IReadOnlyList<SweepCell> Cells(SweepGrid grid, DataShelf data, string @out)
+    /// <param name="leftOut">Where the grid leaves out what cannot be run: receives for each reason how many cells have it. A method that is left with no cell is an error.</param>
+    public static IReadOnlyList<SweepCell> Cells(SweepGrid grid, DataShelf data, string @out, List<string>? leftOut = null)
     {
         SweepPlan plan = new(grid, data);
         List<GridPoint> points = [.. grid.Points()];
         foreach (GridPoint point in points) plan.Check(point);
+        if (grid.LeavesOutRefused) points = plan.WithoutRefused(points, leftOut ?? []);
         plan.SayRefused();
         plan._problems.ThrowIfAny();
         List<SweepCell> cells = [.. points.Select(point => SweepCell.Of(grid, point, data.Describe(point.Options), @out, SweepCell.Program))];
@@ -81,6 +83,23 @@ internal sealed class SweepPlan
         {
             return error.Message;
         }
+    }
+
+    /// <summary>What can be run. The problems that remain are those of methods of which nothing can.</summary>
+    private List<GridPoint> WithoutRefused(List<GridPoint> points, List<string> leftOut)
+    {
+        HashSet<GridPoint> refused = [.. _refused.Values.SelectMany(those => those)];
+        List<GridPoint> rest = [.. points.Where(point => !refused.Contains(point))];
+        HashSet<Method> able = [.. rest.Select(point => point.Method)];
+        foreach (((int, string Text) place, List<GridPoint> those) in _refused.ToArray())
+        {
+            List<GridPoint> few = [.. those.Where(point => able.Contains(point.Method))];
+            if (few.Count > 0) leftOut.Add($"{few.Count} of {string.Join(", ", few.Select(point => $"'{point.Method.Name}'").Distinct())}: {place.Text}");
+            those.RemoveAll(few.Contains);
+            if (those.Count == 0) _refused.Remove(place);
+        }
+
+        return rest;
     }
 
     /// <summary>Each problem once, with the cells that have it.</summary>
