@@ -13,6 +13,7 @@ public sealed class Network : IDisposable
         "model",
         [
             new("lenet", "two convolutions, two linear layers", LeNet.Build),
+            new("lenet-small", "the same with fewer channels, one linear layer", SmallLeNet.Build),
             new("mlp", "two hidden layers, of 800 and 500", Mlp.Build),
             new("softmax", "one linear layer", SoftmaxRegression.Build),
             new("resnet18", $"ResNet-18 for CIFAR; images from {ResNet18.LeastSide} x {ResNet18.LeastSide}", ResNet18.Build),
