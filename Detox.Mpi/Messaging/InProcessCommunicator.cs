@@ -7,13 +7,16 @@ namespace Detox.Mpi.Messaging;
 /// <summary>A communicator of threads. Values are copied once, from the sender's span to the receiver's.</summary>
 internal sealed unsafe class InProcessCommunicator(InProcessTeam team, int rank) : Communicator
 {
+    /// <summary>What runs say of it.</summary>
+    public const string Name = "threads of one process";
+
     private int _openings;
 
     public override int Rank { get; } = rank;
 
     public override int Size => team.Size;
 
-    public override string Description => "threads of one process";
+    public override string Description => Name;
 
     public override IReadOnlyList<int> Nodes => team.Nodes;
 

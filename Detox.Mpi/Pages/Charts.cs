@@ -41,6 +41,18 @@ internal static class Charts
         if (series.Count > 1) chart.ShowLegend();
     }
 
+    /// <summary>Lines as <see cref="Lines"/> draws them, of positive numbers on a logarithmic axis.</summary>
+    public static void Logarithmic(Chart chart, string xName, IReadOnlyList<Series> series, Func<double, string> yText, Func<double, string> tickText)
+    {
+        Series[] drawn = [.. series.Select(line => line with { Points = [.. line.Points.Select(point => (point.X, point.Y.Log10()))] })];
+        Lines(chart, xName, "", drawn, exponent => yText(Math.Pow(10, exponent)), tickText);
+        (double X, Spread Y)[] points = [.. drawn.SelectMany(line => line.Points)];
+        double low = points.Min(point => point.Y.Least), high = points.Max(point => point.Y.Most);
+        const double margin = 0.05;
+        chart.Plot.Axes.SetLimitsY(low - margin, high + margin);
+        chart.Plot.Axes.Left.TickGenerator = Decades(low - margin, high + margin, tickText);
+    }
+
     /// <summary>A row of parts, one beside the other, for each name; from the top down.</summary>
     public static void Stacks(Chart chart, string xName, IReadOnlyList<string> names, IReadOnlyList<(string Part, IReadOnlyList<double> Values)> parts, Func<double, string> text)
     {
@@ -139,7 +151,7 @@ internal static class Charts
     }
 
     /// <summary>1, 2 and 5 of each decade; of few decades more.</summary>
-    private static NumericManual Decades(double from, double to)
+    private static NumericManual Decades(double from, double to, Func<double, string>? text = null)
     {
         const double few = 1.3;
         int[] digits = to - from < few ? [1, 2, 3, 4, 5, 7] : [1, 2, 5];
@@ -149,7 +161,7 @@ internal static class Charts
             foreach (int digit in digits)
             {
                 double value = digit * Math.Pow(10, decade);
-                ticks.AddMajor(Math.Log10(value), Numbers.Short(value));
+                ticks.AddMajor(Math.Log10(value), (text ?? Numbers.Short)(value));
             }
         }
 

@@ -11,6 +11,8 @@ internal sealed record Report(string Title, string Summary, IReadOnlyList<string
 {
     public const string PageFile = "index.html", CsvFile = "table.csv", MarkdownFile = "table.md";
 
+    public const double UsualAccuracy = 0.9;
+
     private const string NoFont = "This machine has no font, so the pictures are left out; install one (on Debian: apt-get install fonts-dejavu-core), and make the report again.";
 
     public static Report Of(RunFacts run)
@@ -25,7 +27,8 @@ internal sealed record Report(string Title, string Summary, IReadOnlyList<string
             new Table("", RunTables.RawColumns, [RunTables.RawRow(run, run.Method, run.Name)]), () => RunCharts.Draw(run));
     }
 
-    public static Report Of(SweepFacts sweep)
+    /// <param name="accuracy">Of the table that says what it took to come so far; 0 to 1.</param>
+    public static Report Of(SweepFacts sweep, double accuracy = UsualAccuracy)
     {
         CellFacts[] missing = [.. sweep.Cells.Where(cell => !cell.HasEnded)];
         List<string> warnings = [];
@@ -33,19 +36,29 @@ internal sealed record Report(string Title, string Summary, IReadOnlyList<string
             warnings.Add($"{missing.Length:N0} of {sweep.Cells.Count:N0} cells stand in no mean: {missing.Count(cell => cell.Run is not null):N0} unfinished, {missing.Count(cell => cell.Run is null):N0} not there or broken.");
         int diverged = sweep.Ended.Count(cell => cell.Run!.IsDiverged);
         if (diverged > 0) warnings.Add($"{diverged:N0} of {sweep.Ended.Count:N0} runs diverged; they count with the accuracy at which they ended.");
-        List<Table> tables = [SweepTables.Worst(sweep), SweepTables.Costs(sweep), SweepTables.Results(sweep)];
+        List<Table> tables =
+        [
+            SweepTables.WorstByCount(sweep), SweepTables.Worst(sweep), SweepTables.Costs(sweep), SweepTables.ToAccuracy(sweep, accuracy), SweepTables.Variance(sweep), SweepTables.Faults(sweep),
+            SweepTables.Results(sweep),
+        ];
         if (missing.Length > 0) tables.Insert(0, SweepTables.Missing(sweep));
         return New(
             $"Sweep {sweep.Name}", $"{sweep.Cells.Count:N0} runs of {sweep.Methods.Count:N0} methods, over {string.Join(", ", sweep.Dimensions)}; samples: {sweep.Samples}. {sweep.SeedsText()}.", warnings,
             [.. tables.Where(table => table.Rows.Count > 0)], [], SweepTables.Raw(sweep), () => SweepCharts.Draw(sweep));
     }
 
-    /// <summary>Writes index.html, table.csv, table.md, and each picture as PNG and SVG.</summary>
+    /// <summary>Writes index.html, table.csv, table.md, each table that has a name as CSV and Markdown, and each picture as PNG and SVG.</summary>
     /// <exception cref="IOException">The folder cannot be written.</exception>
     public void Write(string folder)
     {
         Directory.CreateDirectory(folder);
         foreach (Chart chart in Charts) chart.Save(folder);
+        foreach (Table table in Tables.Where(table => table.Name is not null))
+        {
+            File.WriteAllText(Path.Combine(folder, table.Name + ".csv"), table.Csv());
+            File.WriteAllText(Path.Combine(folder, table.Name + ".md"), table.Markdown());
+        }
+
         File.WriteAllText(Path.Combine(folder, CsvFile), Raw.Csv());
         File.WriteAllText(Path.Combine(folder, MarkdownFile), Markdown());
         File.WriteAllText(Path.Combine(folder, PageFile), Html());

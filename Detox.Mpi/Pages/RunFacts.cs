@@ -1,4 +1,7 @@
+using System.Globalization;
+using Detox.Mpi.Messaging;
 using Detox.Mpi.Planning;
+using Detox.Mpi.Reports;
 using Detox.Mpi.Training;
 
 namespace Detox.Mpi.Pages;
@@ -13,7 +16,11 @@ internal sealed record StepFacts(long Step, float Loss, float LearningRate, IRea
 internal sealed record EvaluationFacts(long Step, double Seconds, double Accuracy, double Loss);
 
 /// <summary>A fault, with the name of the parameter; empty where that is not known.</summary>
-internal sealed record BlameFacts(Blame Blame, string Parameter);
+internal sealed record BlameFacts(Blame Blame, string Parameter)
+{
+    /// <summary>"rank 3, step 17: dissent; conv1.weight[0,0,1,2]: expected 0.1, found -10".</summary>
+    public string Text => $"rank {Blame.Rank}, step {Blame.Step}: {RunFolder.Text(Blame.Fault)}{(Parameter.Length == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"; {Parameter}: expected {Blame.Expected:R}, found {Blame.Found:R}"))}";
+}
 
 /// <summary>A quantity of the ranks, as result.json has it.</summary>
 internal sealed record RankFacts(string Name, double Least, double Mean, double Most);
@@ -22,6 +29,9 @@ internal sealed record RankFacts(string Name, double Least, double Mean, double 
 internal sealed record EndFacts(double Accuracy, double Loss, double Seconds, double MedianStepSeconds, long PeakBytes, long? DivergedAt, string Weights, string Device, string Messaging, string Version)
 {
     public IReadOnlyList<RankFacts> Ranks { get; init; } = [];
+
+    /// <summary>Whether its ranks were threads, whose memory is one.</summary>
+    public bool IsOneProcess => Messaging == InProcessCommunicator.Name;
 }
 
 /// <summary>What a report knows of one run, read from its folder once.</summary>
@@ -68,6 +78,15 @@ internal sealed record RunFacts(
 
     /// <summary>Samples that the aggregated gradient of a step stands on.</summary>
     public double MeanSamples => Mean(step => (double)step.Winners * Options.Batch);
+
+    /// <summary>Of one sample each, that all ranks together compute in a step.</summary>
+    public double Gradients => (double)Options.Ranks!.Value * Options.Batch;
+
+    /// <summary>Steps behind which a look at the test set first found so much; null where none did.</summary>
+    public long? FirstStepAt(double accuracy) => Evaluations.FirstOrDefault(look => look.Accuracy >= accuracy)?.Step;
+
+    /// <summary>Of the first steps, without what an attack computes.</summary>
+    public double MethodSeconds(long steps) => Steps.Take((int)steps).Sum(step => step.Seconds.Sum() - step.Seconds[(int)Phase.Attack]);
 
     private double Mean(Func<StepFacts, double> of) => Steps.Select(of).DefaultIfEmpty(double.NaN).Average();
 }

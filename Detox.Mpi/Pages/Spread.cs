@@ -12,6 +12,9 @@ internal readonly record struct Spread(int Count, double Mean, double Least, dou
         return finite.Length == 0 ? new(0, double.NaN, double.NaN, double.NaN) : new(finite.Length, finite.Average(), finite.Min(), finite.Max());
     }
 
+    /// <summary>Of positive numbers.</summary>
+    public Spread Log10() => new(Count, Math.Log10(Mean), Math.Log10(Least), Math.Log10(Most));
+
     /// <summary>"97.40 % (96.85 to 98.00 %)" with a format of one number; the range only where there is one.</summary>
     public string Text(Func<double, string> number)
         => Count == 0 ? "-" : Count == 1 || Least == Most ? number(Mean) : $"{number(Mean)} ({number(Least)} to {number(Most)})";

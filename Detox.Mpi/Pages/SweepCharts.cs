@@ -11,11 +11,13 @@ internal static class SweepCharts
         IReadOnlyList<SweepPoint> points = sweep.Points();
         if (points.Count == 0) return [];
         List<Chart> charts = [];
-        if (points.Select(point => point.Byzantine).Distinct().Count() > 1 || points.Select(point => point.Method).Distinct().Count() > 1) charts.Add(Worst(sweep, points));
+        bool hasCounts = points.Select(point => point.Byzantine).Distinct().Count() > 1;
+        if (hasCounts || points.Select(point => point.Method).Distinct().Count() > 1) charts.Add(Worst(sweep, points));
+        if (hasCounts && sweep.Attacks.Count > 1) charts.Add(WorstErrors(sweep));
         foreach (string attack in sweep.Attacks)
         {
-            SweepPoint[] those = [.. points.Where(point => point.Attack == attack)];
-            if (those.Length == 0) continue;
+            IReadOnlyList<SweepPoint> those = sweep.PointsOf(attack);
+            if (those.Count == 0) continue;
             if (those.Select(point => point.Byzantine).Distinct().Count() > 1) charts.Add(ByCount(sweep, attack, those));
             charts.Add(BySteps(sweep, attack, those));
         }
@@ -49,17 +51,32 @@ internal static class SweepCharts
         }
     }
 
-    private static Chart ByCount(SweepFacts sweep, string attack, SweepPoint[] points)
+    /// <summary>What lies near 100 % is told apart by the errors, on a logarithmic axis.</summary>
+    private static Chart WorstErrors(SweepFacts sweep)
+    {
+        SweepPoint[] worst = [.. sweep.Worst().Select(found => found.Point)];
+        Chart chart = new("worst-error-by-q", "Errors under the worst attack", $"Share of the test set that is classified wrong, on a logarithmic axis, under the attack with the least mean accuracy of {sweep.Attacks.Count:N0}; line: the mean, band: the least to the most seed. {sweep.SeedsText()}.") { Width = 640, Height = 460 };
+        Charts.Logarithmic(chart, "Byzantine ranks q", [.. sweep.Methods.Select((method, look) => new Series(method, look, [.. worst.Where(point => point.Method == method).Select(point => ((double)point.Byzantine, point.Errors))])).Where(line => line.Points.Count > 0)], Numbers.Percent, Numbers.ShortPercent);
+        SetTicks(chart, worst);
+        return chart;
+    }
+
+    private static Chart ByCount(SweepFacts sweep, string attack, IReadOnlyList<SweepPoint> points)
     {
         Chart chart = new($"accuracy-by-q-{FileName(attack)}", $"Accuracy against q: {attack}", $"Accuracy at the end; line: the mean, band: the least to the most seed. {sweep.SeedsText()}.");
         Charts.Lines(chart, "q", "", [.. sweep.Methods.Select((method, look) => new Series(method, look, [.. points.Where(point => point.Method == method).Select(point => ((double)point.Byzantine, point.Accuracy))])).Where(line => line.Points.Count > 0)], Numbers.Percent, Numbers.ShortPercent);
         chart.Plot.Axes.Bottom.Label.Text = "Byzantine ranks q";
-        double[] counts = [.. points.Select(point => (double)point.Byzantine).Distinct()];
-        chart.Plot.Axes.Bottom.TickGenerator = new ScottPlot.TickGenerators.NumericManual(counts, [.. counts.Select(Numbers.Whole)]);
+        SetTicks(chart, points);
         return chart;
     }
 
-    private static Chart BySteps(SweepFacts sweep, string attack, SweepPoint[] points)
+    private static void SetTicks(Chart chart, IEnumerable<SweepPoint> points)
+    {
+        double[] counts = [.. points.Select(point => (double)point.Byzantine).Distinct()];
+        chart.Plot.Axes.Bottom.TickGenerator = new ScottPlot.TickGenerators.NumericManual(counts, [.. counts.Select(Numbers.Whole)]);
+    }
+
+    private static Chart BySteps(SweepFacts sweep, string attack, IReadOnlyList<SweepPoint> points)
     {
         int q = points.Max(point => point.Byzantine);
         SweepPoint[] those = [.. points.Where(point => point.Byzantine == q)];

@@ -8,7 +8,7 @@ namespace Detox.Mpi.Pages;
 /// <param name="Problem">Why not; null where it can.</param>
 internal sealed record CellFacts(string Folder, string Method, IReadOnlyDictionary<string, string> Values, RunFacts? Run, string? Problem)
 {
-    public const string Attack = "attack", Byzantine = "byzantine", Seed = "seed";
+    public const string Attack = "attack", Byzantine = "byzantine", Seed = "seed", NoAttack = "none";
 
     public string AttackName => Value(Attack) ?? Run?.Options.Attack ?? "";
 
@@ -21,6 +21,9 @@ internal sealed record CellFacts(string Folder, string Method, IReadOnlyDictiona
 
     public bool HasEnded => Run?.End is not null;
 
+    /// <summary>Whether no rank of it is wrong.</summary>
+    public bool IsHonest => ByzantineCount == 0 || AttackName == NoAttack;
+
     public string State => Run?.State ?? $"broken: {Problem}";
 
     private string? Value(string dimension) => Values.GetValueOrDefault(dimension);
@@ -30,6 +33,9 @@ internal sealed record CellFacts(string Folder, string Method, IReadOnlyDictiona
 internal sealed record SweepPoint(string Method, string Attack, int Byzantine, IReadOnlyList<CellFacts> Cells)
 {
     public Spread Accuracy => Spread.Of(Cells.Select(cell => cell.Run!.End!.Accuracy));
+
+    /// <summary>What the accuracy lacks.</summary>
+    public Spread Errors => Spread.Of(Cells.Select(cell => 1 - cell.Run!.End!.Accuracy));
 
     public int Diverged => Cells.Count(cell => cell.Run!.IsDiverged);
 
@@ -47,7 +53,8 @@ internal sealed record SweepFacts(string Folder, string Samples, IReadOnlyList<s
     /// <summary>In the order of the sweep.</summary>
     public IReadOnlyList<string> Methods => [.. Cells.Select(cell => cell.Title).Distinct()];
 
-    public IReadOnlyList<string> Attacks => [.. Cells.Select(cell => cell.AttackName).Distinct()];
+    /// <summary>Those that somebody carries out; where nobody is Byzantine, what the cells name.</summary>
+    public IReadOnlyList<string> Attacks => Cells.Any(cell => !cell.IsHonest) ? [.. Cells.Where(cell => !cell.IsHonest).Select(cell => cell.AttackName).Distinct()] : [.. Cells.Select(cell => cell.AttackName).Distinct()];
 
     /// <summary>By method and q the attack that it bears least, and of how many.</summary>
     public IEnumerable<(SweepPoint Point, int Attacks)> Worst()
@@ -61,8 +68,15 @@ internal sealed record SweepFacts(string Folder, string Samples, IReadOnlyList<s
             .Select(group => new SweepPoint(group.Key.Title, group.Key.AttackName, group.Key.Q, [.. group]))
             .OrderBy(point => Methods.ToList().IndexOf(point.Method)).ThenBy(point => Attacks.ToList().IndexOf(point.Attack)).ThenBy(point => point.Byzantine)];
 
+    /// <summary>Those of an attack; of each method that was run without any, that as q = 0.</summary>
+    public IReadOnlyList<SweepPoint> PointsOf(string attack)
+    {
+        SweepPoint[] points = [.. Points()], own = [.. points.Where(point => point.Attack == attack)];
+        return [.. points.Where(point => point.Byzantine == 0 && point.Attack == CellFacts.NoAttack && !own.Any(known => known.Byzantine == 0 && known.Method == point.Method)), .. own];
+    }
+
     /// <summary>Where the variance was measured without wrong vectors, which would add to it.</summary>
-    public IReadOnlyList<CellFacts> MeasuredHonestly => [.. Ended.Where(cell => cell.Run!.HasVariance && (cell.ByzantineCount == 0 || cell.AttackName == "none"))];
+    public IReadOnlyList<CellFacts> MeasuredHonestly => [.. Ended.Where(cell => cell.Run!.HasVariance && cell.IsHonest)];
 
     /// <summary>How many seeds stand behind a point, for captions: "n = 3 seeds (1, 2, 3)".</summary>
     public string SeedsText()

@@ -34,6 +34,22 @@ internal static class SweepReader
         }
     }
 
+    public static bool HoldsRuns(string folder) => Directory.EnumerateDirectories(folder).Any(RunReader.IsRun);
+
+    /// <summary>The runs of a folder, each a method of its folder's name.</summary>
+    public static SweepFacts ReadRuns(string folder)
+    {
+        folder = Path.TrimEndingDirectorySeparator(folder);
+        IEnumerable<string> names = Directory.EnumerateDirectories(folder).Where(RunReader.IsRun).Select(Path.GetFileName).OfType<string>().Order(StringComparer.Ordinal);
+        return new SweepFacts(folder, "as each run has them", [], [.. names.Select(Cell)]);
+
+        CellFacts Cell(string name)
+        {
+            (RunFacts? run, string? problem) = Run(folder, name);
+            return new CellFacts(name, name, new Dictionary<string, string>(), run, problem);
+        }
+    }
+
     private static CellFacts Cell(string sweep, JsonElement cell)
     {
         string name = Text(cell.GetProperty("folder"));

@@ -7,6 +7,9 @@ namespace Detox.Mpi.Pages;
 /// <summary>A table as the console, CSV, Markdown and HTML have it.</summary>
 internal sealed record Table(string Title, IReadOnlyList<string> Columns, IReadOnlyList<IReadOnlyList<string>> Rows)
 {
+    /// <summary>Of the files that it has of its own, without an ending; null where it has none.</summary>
+    public string? Name { get; init; }
+
     public void Print()
     {
         AnsiConsole.WriteLine(Title);
