@@ -101,6 +101,19 @@ class LeNet(nn.Module):
         return self.fc2(torch.relu(self.fc1(x.flatten(1))))
 
 
+class SmallLeNet(nn.Module):
+    def __init__(self, channels, inputs, outputs):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, 16, 5)
+        self.conv2 = nn.Conv2d(16, 32, 5)
+        self.fc = nn.Linear(inputs, outputs)
+
+    def forward(self, x):
+        for convolution in self.conv1, self.conv2:
+            x = torch.relu(nn.functional.max_pool2d(convolution(x), 2))
+        return self.fc(x.flatten(1))
+
+
 class Mlp(nn.Module):
     def __init__(self, inputs, outputs):
         super().__init__()
@@ -126,6 +139,8 @@ def build(model, tensors):
     outputs = {name: tensor.shape[0] for name, tensor in tensors.items()}
     if model == "lenet":
         return LeNet(inputs["conv1.weight"], inputs["fc1.weight"], outputs["fc2.bias"])
+    if model == "lenet-small":
+        return SmallLeNet(inputs["conv1.weight"], inputs["fc.weight"], outputs["fc.bias"])
     if model == "mlp":
         return Mlp(inputs["fc1.weight"], outputs["fc3.bias"])
     if model == "softmax":
@@ -134,7 +149,7 @@ def build(model, tensors):
         return ResNet18(inputs["conv1.weight"], outputs["fc.bias"])
     if model == "vgg13-bn":
         return Vgg13Bn(inputs["features.0.weight"], inputs["classifier.weight"], outputs["classifier.bias"])
-    sys.exit(f"expected lenet, mlp, softmax, resnet18 or vgg13-bn; found {model}")
+    sys.exit(f"expected lenet, lenet-small, mlp, softmax, resnet18 or vgg13-bn; found {model}")
 
 
 def idx(path):

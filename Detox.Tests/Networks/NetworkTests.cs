@@ -13,6 +13,7 @@ public sealed class NetworkTests
     private static IEnumerable<(int Lanes, int Threads)> Devices => TestDevices.All;
 
     [TestCase("lenet", 431_080)]
+    [TestCase("lenet-small", 18_378)]
     [TestCase("mlp", 1_033_510)]
     [TestCase("softmax", 7_850)]
     public void HasItsParameters(string model, int count)
@@ -45,6 +46,7 @@ public sealed class NetworkTests
     }
 
     [TestCase("lenet")]
+    [TestCase("lenet-small")]
     [TestCase("mlp")]
     [TestCase("softmax")]
     public void EveryDeviceGivesThePayloadOfThePlainOne(string model)

@@ -1,5 +1,7 @@
 using System.Text.RegularExpressions;
+using Detox.Mpi;
 using Detox.Mpi.Checkpoints;
+using Detox.Mpi.Commands;
 using Detox.Mpi.Pages;
 using Detox.Tests.Messaging;
 using Detox.Tests.Programs;
@@ -19,7 +21,7 @@ public sealed class ReportTests
     [Test]
     public void ASweepHasAllOfItsPictures()
         => Assert.That(Made(SampleSweep.Folder).Charts.Select(chart => chart.Name), Is.EqualTo(
-            ["worst-attack", "accuracy-by-q-reverse", "accuracy-by-step-reverse", "accuracy-by-q-alie-z-1.5", "accuracy-by-step-alie-z-1.5", "time-by-phase", "bytes", "variance-by-samples"]));
+            ["worst-attack", "worst-error-by-q", "accuracy-by-q-reverse", "accuracy-by-step-reverse", "accuracy-by-q-alie-z-1.5", "accuracy-by-step-alie-z-1.5", "time-by-phase", "bytes", "variance-by-samples"]));
 
     [Test]
     public void CaptionsSayHowManySeeds()
@@ -91,6 +93,37 @@ public sealed class ReportTests
         Assert.That(outcome.Errors, Is.EqualTo("detox: warning: 3 of 17 cells stand in no mean: 1 unfinished, 2 not there or broken.\n"));
         Assert.That(outcome.Output, Does.Contain("unfinished: 5 of 12 steps").And.Contain("The worst attack"));
         Assert.That(File.ReadAllText(Path.Combine(to, Report.PageFile)), Does.Contain("it has not begun"));
+    }
+
+    [Test]
+    public void EachTableOfASweepHasFilesOfItsOwn()
+    {
+        string to = Path.Combine(TestContext.CurrentContext.WorkDirectory, "reports", Guid.NewGuid().ToString("N"));
+        MpiOutcome outcome = DetoxProgram.Run(null, 1, $"report {SampleSweep.Folder} --out {to} --accuracy 0.2");
+        Assert.That(outcome.ExitCode, Is.Zero, outcome.Errors);
+        Assert.That(outcome.Output, Does.Contain("What it takes to reach 20 %"));
+        foreach (string name in (string[])["missing", "worst-by-q", "worst", "costs", "to-accuracy", "variance", "faults", "results"])
+        {
+            string[] csv = File.ReadAllLines(Path.Combine(to, $"{name}.csv")), markdown = File.ReadAllLines(Path.Combine(to, $"{name}.md"));
+            Assert.That(markdown, Has.Length.EqualTo(csv.Length + 1).And.Length.GreaterThan(2), name);
+        }
+    }
+
+    [TestCase("0")]
+    [TestCase("1.5")]
+    public void AnAccuracyIsAShare(string accuracy)
+        => Refuses($"{SampleSweep.Folder} --accuracy {accuracy}", "expected a share above 0, and 1 at most", $"--accuracy {accuracy}");
+
+    [Test]
+    public void TheRunsOfAFolderAreComparedByTheirNames()
+    {
+        string folder = Path.Combine(TestContext.CurrentContext.WorkDirectory, "runs", Guid.NewGuid().ToString("N"));
+        foreach ((string name, int groupSize) in ((string, int)[])[("voted", 3), ("not voted", 1)])
+            Assert.That(TrainCommand.ExecuteInProcess((TrainInProcess.Small with { GroupSize = groupSize, Byzantine = 2, Out = folder, Name = name }).Resolve(launchedRanks: null, cores: 1)), Is.EqualTo(ExitCode.Done));
+        MpiOutcome outcome = DetoxProgram.Run(null, 1, $"report {folder}");
+        Assert.That((outcome.ExitCode, outcome.Errors), Is.EqualTo((0, "")));
+        string[] rows = File.ReadAllLines(Path.Combine(folder, "report", "results.csv"));
+        Assert.That(rows.Skip(1).Select(row => row.Split(',')[0]), Is.EqualTo((string[])["not voted", "voted"]));
     }
 
     /// <summary>A machine without a font, by an empty folder over that of its fonts.</summary>

@@ -196,6 +196,27 @@ public sealed class SweepFileTests
         Assert.That(ProblemsOf($"seed = [{list}]\nsteps = [{list}]").Single(), Does.Contain("160,000 cells"));
     }
 
+    /// <summary>That nothing of B can be run is no matter of a few cells.</summary>
+    [Test]
+    public void AMethodThatIsLeftWithNoCellIsAProblem()
+    {
+        const string text = "refused = \"leave-out\"\nranks = 9\nbyzantine = [0, 4]\n[methods.A]\ngroup-size = 1\nacross = \"krum\"\n[methods.B]\ngroup-size = 2";
+        Assert.That(ProblemsOf(text)[0], Does.StartWith("f.toml, line 8: --group-size 2"));
+        Assert.That(ProblemsOf(text), Has.Length.EqualTo(2));
+    }
+
+    [Test]
+    public void RefusedIsOneOfTwo() => Assert.That(ProblemsOf("refused = \"skip\"").Single(), Does.StartWith("f.toml, line 1: refused: expected \"error\" or \"leave-out\", found \"skip\""));
+
+    [Test]
+    public void WhereNobodyIsByzantineAllAttacksAreOneCell()
+    {
+        IReadOnlyList<SweepCell> cells = Cells($"byzantine = [0, 1]\n{Grid}");
+        Assert.That(cells.Where(cell => cell.Method == "voted").Select(cell => string.Join(' ', cell.Values)), Is.EqualTo((string[])
+            ["0 none 3", "0 none 1", "1 reverse 3", "1 reverse 1", "1 alie(z=1) 3", "1 alie(z=1) 1"]));
+        Assert.That(cells.Where(cell => cell.Options.Byzantine == 0).Select(cell => cell.Options.Attack), Is.All.EqualTo("none"));
+    }
+
     [Test]
     public void UnderPerStepNoMethodHasABatchOfItsOwn()
         => Assert.That(ProblemsOf("samples = \"per-step\"\n[methods.a]\nbatch = 3").Single(), Does.StartWith("f.toml, line 3: batch: with samples = \"per-step\""));

@@ -106,8 +106,8 @@ public sealed class SweepTests
         {
             MpiOutcome outcome = sweep.Run();
             Assert.That(outcome.ExitCode, Is.EqualTo((int)ExitCode.Unexpected), outcome.Output);
-            Assert.That(outcome.Errors, Does.Match("detox: wild_attack=reverse_seed=1_[0-9a-f]+ failed: the training diverged at step"));
-            Assert.That(sweep.Finished, Has.Count.EqualTo(12));
+            Assert.That(outcome.Errors, Does.Match("detox: wild_attack=none_seed=1_[0-9a-f]+ failed: the training diverged at step"));
+            Assert.That(sweep.Finished, Has.Count.EqualTo(10));
         }
     }
 
@@ -119,6 +119,14 @@ public sealed class SweepTests
         Assert.That((outcome.ExitCode, outcome.Output), Is.EqualTo((2, "")));
         Assert.That(outcome.Errors, Does.Contain("sweep.toml, line 6: --byzantine 12: between 0 and the 9 ranks."));
         Assert.That(Directory.Exists(sweep.Folder), Is.False);
+    }
+
+    [Test]
+    public void WhatCannotBeRunIsNamedAndLeftOut()
+    {
+        SweepProgram sweep = new($"refused = \"leave-out\"\n{Small.Replace("byzantine = 2", "byzantine = [0, 4]", StringComparison.Ordinal)}\nacross = \"bulyan\"");
+        Assert.That(sweep.RunToTheEnd().Output, Does.Contain("left out: 4 of 'no vote': --across bulyan").And.Contain("4f+3 = 19 rows").And.Contain("8 cells"));
+        Assert.That(sweep.Finished, Has.Count.EqualTo(8));
     }
 
     [Test]
