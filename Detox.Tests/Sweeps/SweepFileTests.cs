@@ -202,7 +202,7 @@ public sealed class SweepFileTests
     {
         const string text = "refused = \"leave-out\"\nranks = 9\nbyzantine = [0, 4]\n[methods.A]\ngroup-size = 1\nacross = \"krum\"\n[methods.B]\ngroup-size = 2";
         Assert.That(ProblemsOf(text)[0], Does.StartWith("f.toml, line 8: --group-size 2"));
-        Assert.That(ProblemsOf(text), Has.Length.EqualTo(2));
+        Assert.That(ProblemsOf(text), Has.None.Contains("krum"));
     }
 
     [Test]
