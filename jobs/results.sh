@@ -162,8 +162,9 @@ faults() {
   if [ -n "$report_only" ]; then return; fi
   { echo '```'; detox selftest --inject bit-flip || code=$?; echo "exit code $code"; echo '```'; } > "$pages/faults/selftest.md"
 
-  # The same run once in one piece, and once in two.
+  # The same run once in one piece, and once in two; a run that stops saves itself unless it is told never to.
   rm -rf "$cut"
+  options=${options/--checkpoint-every 0/}
   detox train $options --ranks 15 --out "$cut" --name whole
   code=0
   detox train $options --ranks 15 --out "$cut" --name cut --max-hours 0.0002 || code=$?
@@ -172,7 +173,7 @@ faults() {
     echo "|---|---|---|---|"
     echo "| in one piece | 0 | $(wc -l < "$cut/whole/steps.jsonl") | $(weights_of "$cut/whole") |"
     echo "| stopped by --max-hours 0.0002 | $code | $(wc -l < "$cut/cut/steps.jsonl") | |"
-    detox train --resume "$cut/cut" > /dev/null
+    detox train --resume "$cut/cut" --max-hours 1 > /dev/null
     echo "| resumed | 0 | $(wc -l < "$cut/cut/steps.jsonl") | $(weights_of "$cut/cut") |"
   } > "$pages/faults/resumed.md"
   [ "$(weights_of "$cut/whole")" = "$(weights_of "$cut/cut")" ] || fail "the resumed run ends in other weights: see $pages/faults/resumed.md"
