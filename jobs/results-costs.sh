@@ -70,7 +70,7 @@ readme() {
   shown plan plan_rows
   record readme/plan-range.txt "dotnet $program plan --byzantine 0..3,5,8"
   shown plan-range grep -vE '^(gradients|seconds) |^advice for q = (3|5)'
-  for model in lenet mlp softmax; do plans+=("dotnet $program plan --model $model --byzantine 0"); done
+  for model in lenet lenet-small mlp softmax; do plans+=("dotnet $program plan --model $model --byzantine 0"); done
   for model in resnet18 vgg13-bn; do plans+=("dotnet $program plan --model $model --data objects --byzantine 0"); done
   record readme/models.txt "${plans[@]}"
   record readme/stop.txt "mpiexec.openmpi --oversubscribe -n 9 dotnet $program --byzantine 1 --placement fixed --attack stop --steps 10"

@@ -1,11 +1,12 @@
 using System.Net;
 using System.Text;
+using System.Text.RegularExpressions;
 using Spectre.Console;
 
 namespace Detox.Mpi.Pages;
 
 /// <summary>A table as the console, CSV, Markdown and HTML have it.</summary>
-internal sealed record Table(string Title, IReadOnlyList<string> Columns, IReadOnlyList<IReadOnlyList<string>> Rows)
+internal sealed partial record Table(string Title, IReadOnlyList<string> Columns, IReadOnlyList<IReadOnlyList<string>> Rows)
 {
     /// <summary>Of the files that it has of its own, without an ending; null where it has none.</summary>
     public string? Name { get; init; }
@@ -24,8 +25,8 @@ internal sealed record Table(string Title, IReadOnlyList<string> Columns, IReadO
         AnsiConsole.Write(table);
     }
 
-    /// <summary>RFC 4180, with plain line feeds.</summary>
-    public string Csv() => string.Concat(((IReadOnlyList<string>[])[Columns, .. Rows]).Select(row => string.Join(',', row.Select(Quoted)) + "\n"));
+    /// <summary>RFC 4180, with plain line feeds; numbers without the commas that people read them by.</summary>
+    public string Csv() => string.Concat(((IReadOnlyList<string>[])[Columns, .. Rows]).Select(row => string.Join(',', row.Select(cell => Quoted(GroupedNumber().IsMatch(cell) ? cell.Replace(",", "", StringComparison.Ordinal) : cell))) + "\n"));
 
     /// <summary>A table of GitHub's Markdown, without the title.</summary>
     public string Markdown()
@@ -59,6 +60,9 @@ internal sealed record Table(string Title, IReadOnlyList<string> Columns, IReadO
     }
 
     private bool IsNumeric(int column) => Rows.Count > 0 && Rows.All(row => row[column].TrimStart('-') is "" || char.IsAsciiDigit(row[column].TrimStart('-')[0]));
+
+    [GeneratedRegex(@"^-?\d{1,3}(,\d{3})+(\.\d+)?$")]
+    private static partial Regex GroupedNumber();
 
     private static string Quoted(string cell) => cell.AsSpan().IndexOfAny(",\"\n\r") < 0 ? cell : $"\"{cell.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 }

@@ -41,7 +41,7 @@ internal sealed class NumbersTests
             lines[figure.Line - 1] = line;
         }
 
-        Assert.That(changes, Is.AtLeast(10));
+        Assert.That(changes, Is.AtLeast(5));
         Assert.That(unseen, Has.Count.AtMost((int)(mostUnseen * changes)), string.Join('\n', unseen));
     }
 
