@@ -9,6 +9,10 @@ public sealed class TableTests
     private static readonly Table _table = new("Of <all>", ["name", "number"], [["a,\"b\"|c", "1.5"], ["<d>", "-"]]);
 
     [Test]
+    public void CsvHasNumbersWithoutTheCommasOfPeople()
+        => Assert.That(new Table("t", ["a", "b", "c"], [["6,070", "-1,234,567.5", "1,2"]]).Csv(), Is.EqualTo("a,b,c\n6070,-1234567.5,\"1,2\"\n"));
+
+    [Test]
     public void CsvQuotesWhatItMust() => Assert.That(_table.Csv(), Is.EqualTo("name,number\n\"a,\"\"b\"\"|c\",1.5\n<d>,-\n"));
 
     [Test]
