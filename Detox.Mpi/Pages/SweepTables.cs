@@ -6,11 +6,13 @@ internal static class SweepTables
     /// <summary>A line for each method, attack and q.</summary>
     public static Table Results(SweepFacts sweep)
         => new($"Results of {sweep.Name}", ["method", "attack", "q", "accuracy", "least", "most", "n", "diverged"], [.. sweep.Points().Select(point => (IReadOnlyList<string>)
-            [point.Method, point.Attack, $"{point.Byzantine}", .. Accuracy(point), $"{point.Diverged}"])]) { Name = "results" };
+            [point.Method, point.Attack, $"{point.Byzantine}", .. Accuracy(point), $"{point.Diverged}"])])
+        { Name = "results" };
 
     public static Table Worst(SweepFacts sweep)
         => new("The worst attack", ["method", "q", "attack", "of", "accuracy", "least", "most", "n"], [.. sweep.Worst().Select(worst => (IReadOnlyList<string>)
-            [worst.Point.Method, $"{worst.Point.Byzantine}", worst.Point.Attack, worst.Attacks == 0 ? "-" : $"{worst.Attacks}", .. Accuracy(worst.Point)])]) { Name = "worst" };
+            [worst.Point.Method, $"{worst.Point.Byzantine}", worst.Point.Attack, worst.Attacks == 0 ? "-" : $"{worst.Attacks}", .. Accuracy(worst.Point)])])
+        { Name = "worst" };
 
     /// <summary>The same with a column for each q; without lines where there is but one.</summary>
     public static Table WorstByCount(SweepFacts sweep)
@@ -27,7 +29,8 @@ internal static class SweepTables
     /// <summary>Cells that stand in no mean, and why.</summary>
     public static Table Missing(SweepFacts sweep)
         => new("Cells that are left out", ["folder", "method", "attack", "q", "seed", "state"], [.. sweep.Cells.Where(cell => !cell.HasEnded).Select(cell => (IReadOnlyList<string>)
-            [cell.Folder, cell.Title, cell.AttackName, $"{cell.ByzantineCount}", cell.SeedText, cell.State])]) { Name = "missing" };
+            [cell.Folder, cell.Title, cell.AttackName, $"{cell.ByzantineCount}", cell.SeedText, cell.State])])
+        { Name = "missing" };
 
     /// <summary>A gradient is that of one sample; ranks of a group compute the same ones. The memory of a rank is known where ranks are processes.</summary>
     public static Table Costs(SweepFacts sweep)
@@ -36,7 +39,8 @@ internal static class SweepTables
                 method.Key, Numbers.Whole(method.Average(cell => cell.Run!.Gradients)), Numbers.Whole(method.Average(cell => cell.Run!.MeanSamples)), Numbers.Short(method.Average(cell => cell.Run!.MeanVectorBytes) / 1e6),
                 Numbers.Short(1e3 * method.Average(cell => cell.Run!.End!.MedianStepSeconds)), Numbers.Short(Spread.Of(method.Where(cell => !cell.Run!.End!.IsOneProcess).Select(cell => cell.Run!.End!.PeakBytes / 1e6)).Most),
                 Numbers.Short(Spread.Of(sweep.MeasuredHonestly.Where(cell => cell.Title == method.Key).Select(cell => cell.Run!.MeanVariance)).Mean), $"{method.Count()}",
-            ])]) { Name = "costs" };
+            ])])
+        { Name = "costs" };
 
     /// <summary>What it takes until the test set is first seen to be classified so well: the means of the runs that come so far.</summary>
     public static Table ToAccuracy(SweepFacts sweep, double accuracy)
@@ -69,7 +73,8 @@ internal static class SweepTables
                 group.Key.Title, Numbers.Whole(group.Key.Samples), Numbers.Short(variance.Mean), Numbers.Short(variance.Least), Numbers.Short(variance.Most), $"{variance.Count}",
                 Numbers.Short(variance.Mean * group.Key.Samples), Numbers.Short(formula), Numbers.Short(variance.Mean / formula),
             ];
-        })]) { Name = "variance" };
+        })])
+        { Name = "variance" };
     }
 
     /// <summary>Of each method under each attack what the first run has named.</summary>
@@ -78,7 +83,8 @@ internal static class SweepTables
             [
                 found.point.Method, found.point.Attack, $"{found.point.Byzantine}", found.Run.IsDiverged ? $"{Numbers.Percent(found.Run.End!.Accuracy)}, {found.Run.State}" : Numbers.Percent(found.Run.End!.Accuracy),
                 Numbers.Whole(found.Run.Blames.Count), $"{found.Run.Blames.Select(blame => blame.Blame.Rank).Distinct().Count()}", found.Run.Blames.Count == 0 ? "-" : found.Run.Blames[0].Text,
-            ])]) { Name = "faults" };
+            ])])
+        { Name = "faults" };
 
     /// <summary>A line for each cell, as numbers for other programs.</summary>
     public static Table Raw(SweepFacts sweep)
