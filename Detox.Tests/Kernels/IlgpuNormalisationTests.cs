@@ -4,6 +4,7 @@ using Detox.Gpu.Devices.Ilgpu;
 using Detox.Gpu.Kernels;
 using Detox.Gpu.Networks;
 using Detox.Tests.Networks;
+using Detox.Tests.Programs;
 using NUnit.Framework;
 using static Detox.Tests.Comparisons;
 
@@ -45,8 +46,14 @@ public sealed class IlgpuNormalisationTests(IlgpuKind kind)
         BitEqual(expected, _device.Download(output), "1 / sqrt(variance + epsilon)");
     }
 
-    [TestCase("resnet18", 8, 2)]
-    [TestCase("vgg13-bn", 32, 1)]
+    /// <summary>A driver on a CPU compiles the kernels of each model for minutes: both in jobs/matrix.sh, one otherwise.</summary>
+    private static IEnumerable<TestCaseData> Models()
+    {
+        yield return new TestCaseData("resnet18", 8, 2);
+        if (Campaign.IsFull) yield return new TestCaseData("vgg13-bn", 32, 1);
+    }
+
+    [TestCaseSource(nameof(Models))]
     public void ModelsEqualTheCpus(string model, int side, int batch)
     {
         if (IsSlow) return;
