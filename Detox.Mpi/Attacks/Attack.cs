@@ -11,7 +11,7 @@ public abstract class Attack
     public static Table<Func<Call, Attack>> Known { get; } = new(
         "attack",
         [
-            new("none", "computes and sends like any other", _ => new NoAttack()),
+            new(NoAttack.OwnName, "computes and sends like any other", _ => new NoAttack()),
             new("reverse(scale=100)", "sends -scale times its gradient", call => new ReverseAttack(call.Float("scale"))),
             new("constant(value=-100)", "sends one value in every place", call => new ConstantAttack(call.Float("value"))),
             new("gaussian(sigma=1)", "sends normal noise of that deviation", call => new GaussianAttack(call.Float("sigma", above: 0))),

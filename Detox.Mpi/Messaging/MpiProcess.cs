@@ -81,7 +81,7 @@ internal sealed unsafe class MpiProcess
             any = true;
         }
 
-        if (_window is not null) _window.OwnBell.LongestMicroseconds = _watched.Count > 0 ? Math.Min(UnfinishedMicroseconds, _longestMicroseconds) : _longestMicroseconds;
+        if (_window is not null) _window.OwnBell.LongestMicroseconds = _watched.Count > 0 ? UnfinishedMicroseconds : _longestMicroseconds;
         return any;
     }
 

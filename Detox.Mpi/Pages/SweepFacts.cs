@@ -1,4 +1,5 @@
 using System.Globalization;
+using Detox.Mpi.Attacks;
 
 namespace Detox.Mpi.Pages;
 
@@ -8,7 +9,7 @@ namespace Detox.Mpi.Pages;
 /// <param name="Problem">Why not; null where it can.</param>
 internal sealed record CellFacts(string Folder, string Method, IReadOnlyDictionary<string, string> Values, RunFacts? Run, string? Problem)
 {
-    public const string Attack = "attack", Byzantine = "byzantine", Seed = "seed", NoAttack = "none";
+    public const string Attack = "attack", Byzantine = "byzantine", Seed = "seed";
 
     public string AttackName => Value(Attack) ?? Run?.Options.Attack ?? "";
 
@@ -22,7 +23,7 @@ internal sealed record CellFacts(string Folder, string Method, IReadOnlyDictiona
     public bool HasEnded => Run?.End is not null;
 
     /// <summary>Whether no rank of it is wrong.</summary>
-    public bool IsHonest => ByzantineCount == 0 || AttackName == NoAttack;
+    public bool IsHonest => ByzantineCount == 0 || AttackName == NoAttack.OwnName;
 
     public string State => Run?.State ?? $"broken: {Problem}";
 
@@ -72,7 +73,7 @@ internal sealed record SweepFacts(string Folder, string Samples, IReadOnlyList<s
     public IReadOnlyList<SweepPoint> PointsOf(string attack)
     {
         SweepPoint[] points = [.. Points()], own = [.. points.Where(point => point.Attack == attack)];
-        return [.. points.Where(point => point.Byzantine == 0 && point.Attack == CellFacts.NoAttack && !own.Any(known => known.Byzantine == 0 && known.Method == point.Method)), .. own];
+        return [.. points.Where(point => point.Byzantine == 0 && point.Attack == NoAttack.OwnName && !own.Any(known => known.Byzantine == 0 && known.Method == point.Method)), .. own];
     }
 
     /// <summary>Where the variance was measured without wrong vectors, which would add to it.</summary>

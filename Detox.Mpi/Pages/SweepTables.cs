@@ -62,7 +62,7 @@ internal static class SweepTables
     /// <summary>The measured variance beside sigma^2 / samples, where sigma^2 is that of one sample's gradient by all runs together.</summary>
     public static Table Variance(SweepFacts sweep)
     {
-        CellFacts[] measured = [.. sweep.MeasuredHonestly.Where(cell => cell.Run!.HasVariance)];
+        CellFacts[] measured = [.. sweep.MeasuredHonestly];
         double ofOne = measured.Select(cell => cell.Run!.MeanVariance * cell.Run.MeanSamples).DefaultIfEmpty(double.NaN).Average();
         return new Table("Variance of the mean gradient", ["method", "samples", "variance", "least", "most", "n", "variance times samples", "by the formula", "measured / formula"], [.. measured.GroupBy(cell => (cell.Title, Samples: Math.Round(cell.Run!.MeanSamples))).Select(group =>
         {

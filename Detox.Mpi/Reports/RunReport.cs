@@ -188,8 +188,7 @@ internal sealed class RunReport : IDisposable
     private ExitCode JudgeEnd()
     {
         if (_summary.DivergedAt is not { } step) return ExitCode.Done;
-        bool attacked = _options.Byzantine > 0 && _options.Attack != "none";
-        if (attacked)
+        if (_options.IsAttacked)
         {
             _console.Line($"the training diverged at step {step}: the attack '{_options.Attack}' has broken '{_options.Across}'");
             return ExitCode.Done;

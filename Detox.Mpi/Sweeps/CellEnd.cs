@@ -25,8 +25,7 @@ internal sealed record CellEnd(SweepCell Cell, CellState State, CellResult? Resu
     /// <summary>The end of a cell whose result is there: training that diverged by itself is an error, under an attack a result.</summary>
     public static CellEnd Of(SweepCell cell, CellResult result, double seconds = 0)
     {
-        bool isAttacked = cell.Options is { Byzantine: > 0, Attack: not "none" };
-        return result.DivergedAt is { } step && !isAttacked
+        return result.DivergedAt is { } step && !cell.Options.IsAttacked
             ? new CellEnd(cell, CellState.Failed, result, $"the training diverged at step {step} without an attack; lower learning-rate", seconds)
             : new CellEnd(cell, CellState.Finished, result, null, seconds);
     }

@@ -1,3 +1,4 @@
+using Detox.Mpi.Attacks;
 using Detox.Mpi.Training;
 
 namespace Detox.Mpi.Sweeps;
@@ -10,13 +11,12 @@ internal sealed record SweepGrid(
 {
     public const int MostCells = 100_000;
 
-    private const string Attack = "attack", NoAttack = "none";
+    private const string Attack = "attack";
 
     /// <summary>Whether cells that cannot be run are left out, where they are errors else.</summary>
     public bool LeavesOutRefused { get; init; }
 
     /// <summary>Combinations, those included that q = 0 makes one.</summary>
-
     public long Count
     {
         get
@@ -43,8 +43,8 @@ internal sealed record SweepGrid(
                 if (options.Byzantine == 0 && attack >= 0)
                 {
                     if (values[attack] != Dimensions[attack].Texts[0]) continue;
-                    values[attack] = NoAttack;
-                    options = options with { Attack = NoAttack };
+                    values[attack] = NoAttack.OwnName;
+                    options = options with { Attack = NoAttack.OwnName };
                 }
 
                 yield return new GridPoint(method, values, options);

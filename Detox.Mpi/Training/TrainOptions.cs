@@ -140,6 +140,9 @@ public sealed record TrainOptions
     /// <summary>f: the most groups that q ranks can win, (r+1)/2 ranks each. What the rules are told.</summary>
     public int MostCapturedGroups => Byzantine!.Value / ((GroupSize + 1) / 2);
 
+    /// <summary>Whether some rank is wrong on purpose.</summary>
+    public bool IsAttacked => Byzantine > 0 && Attack != NoAttack.OwnName;
+
     /// <summary>What attackers know of the rules.</summary>
     internal KnownRule KnownRule() => new(CreateAcross)
     {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Detox.Mpi.Attacks;
 using Detox.Mpi.Pages;
 using NUnit.Framework;
 
@@ -76,6 +77,6 @@ public sealed class SweepTableTests
             Assert.That(once.PointsOf(attack).Where(point => point.Method == Sweep.Methods[0]).Select(point => point.Byzantine), Is.EquivalentTo((int[])[0, 2]), attack);
 
         static CellFacts WithNone(CellFacts cell)
-            => cell.ByzantineCount == 0 ? cell with { Values = new Dictionary<string, string>(cell.Values) { [CellFacts.Attack] = CellFacts.NoAttack } } : cell;
+            => cell.ByzantineCount == 0 ? cell with { Values = new Dictionary<string, string>(cell.Values) { [CellFacts.Attack] = NoAttack.OwnName } } : cell;
     }
 }
