@@ -152,6 +152,7 @@ internal sealed class Server : IDisposable
         _round.ChooseSpares(step);
         _publisher.Write(step);
         _publisher.LetProceed(_round.Ranks);
+        _publisher.SeeOff();
     }
 
     /// <summary>A step has taken so long: what later ones may take follows from that.</summary>

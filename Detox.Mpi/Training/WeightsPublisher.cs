@@ -1,3 +1,4 @@
+using System.Numerics;
 using Detox.Gpu.Devices;
 using Detox.Gpu.Digests;
 using Detox.Mpi.Messaging;
@@ -11,8 +12,8 @@ namespace Detox.Mpi.Training;
 internal readonly record struct WeightsReach(int Leader, bool ReadsRoot, bool ReadsLeader);
 
 /// <summary>Rank 0's side of the weights: writes them, tells each rank their digests itself, and names who carries them.</summary>
-/// <remarks>Ranks of rank 0's node read them where they were written. To other nodes they go down a binomial tree of one rank a node, which
-/// writes them for its neighbours. A carrier is named, and carries no more, where most of those who know, itself among them, say that it
+/// <remarks>Ranks of rank 0's node read them where they were written. To other nodes they go in pieces, from one rank a node to the next, which
+/// writes them for its neighbours: along a chain, in which every piece leaves rank 0 once, or down a binomial tree, whichever is done sooner. A carrier is named, and carries no more, where most of those who know, itself among them, say that it
 /// passed on something else. A complaint that stands alone names nobody: who makes it gets its weights from rank 0 from then on, and has no
 /// other to complain of.</remarks>
 internal sealed class WeightsPublisher(
@@ -22,12 +23,16 @@ internal sealed class WeightsPublisher(
     BallotTree tree,
     WeightsReach[] reach,
     StepPatience patience,
-    StepRecord record)
+    StepRecord record,
+    WeightsPieces? pieces = null)
 {
     /// <summary>A rank waits for its carrier this share of the patience that the whole step has.</summary>
     private const int PatienceShare = 4;
 
-    private readonly Request?[] _sending = new Request?[reach.Length];
+    private readonly WeightsPieces _pieces = pieces ?? new WeightsPieces(weights.Values.Length);
+    private readonly bool _goesToOthers = Array.Exists(reach, rank => !rank.ReadsRoot);
+    private readonly List<Request>[] _sending = Array.ConvertAll(reach, _ => new List<Request>());
+    private readonly List<List<Request>> _sentNow = [];
     private readonly bool[] _isDistrusted = new bool[reach.Length];
     private readonly bool[] _isServedFromHere = new bool[reach.Length];
 
@@ -36,6 +41,7 @@ internal sealed class WeightsPublisher(
     private UInt128 _xxh128;
     private Ballot _root;
     private MessageKind _word = MessageKind.Proceed;
+    private bool _isChain;
 
     /// <summary>The step that the last weights written are for.</summary>
     public long Step { get; private set; } = -1;
@@ -55,6 +61,7 @@ internal sealed class WeightsPublisher(
     {
         Step = step;
         slots.Write(step, weights.Bytes);
+        if (_goesToOthers) _pieces.Write(step, weights.Bytes, tree.LeavesOf(0));
         _xxh128 = ModelWeights.Xxh128(weights.Bytes);
     }
 
@@ -64,17 +71,23 @@ internal sealed class WeightsPublisher(
     /// <summary>Lets all ranks that owe nothing proceed to the step.</summary>
     public void LetProceed(IReadOnlyList<Conversation> ranks)
     {
+        _sentNow.Clear();
         _relays.Clear();
         _relays.Add(0);
         foreach (Conversation rank in ranks)
             if (IsRelay(rank)) _relays.Add(rank.Rank);
+        _isChain = IsChainSooner(_relays.Count, _pieces.Count);
 
-        // Whoever passes weights on is told first.
-        foreach (Conversation rank in ranks)
-            if (rank.MayProceed(Step) && _relays.Contains(rank.Rank)) Tell(rank);
+        // Whoever passes weights on is told first, and who has the most behind it before others.
+        for (int place = _relays.Count - 1; place > 0; place--)
+            if (ranks[_relays[place]].MayProceed(Step)) Tell(ranks[_relays[place]]);
         foreach (Conversation rank in ranks)
             if (rank.MayProceed(Step)) Tell(rank);
     }
+
+    /// <summary>Waits until the weights of the step have left for other nodes: a library sends only while it is called, and whoever computes first lets them wait.</summary>
+    public void SeeOff()
+        => world.Await(() => _sentNow.TrueForAll(static sends => sends.TrueForAll(static send => send.Test())), patience.Whole / PatienceShare);
 
     /// <summary>Lets one rank proceed that comes late: with weights from here.</summary>
     public void LetProceed(Conversation rank)
@@ -108,7 +121,7 @@ internal sealed class WeightsPublisher(
     /// <summary>Sends a rank the weights that it has asked for, once older ones are not in the way any more.</summary>
     public void SendAwaited(Conversation rank)
     {
-        if (rank.NewestOwed == Step && _sending[rank.Rank]?.Test() == false) return;
+        if (rank.NewestOwed == Step && IsOnItsWay(rank.Rank)) return;
         rank.AwaitsWeights = false;
         if (rank.NewestOwed == Step) Send(rank.Rank);
     }
@@ -190,14 +203,38 @@ internal sealed class WeightsPublisher(
     private void Send(int rank)
     {
         // What this rank has not taken yet is in the way; it will ask.
-        if (_sending[rank]?.Test() != false) _sending[rank] = world.ImmediateSend<byte>(slots.Message(Step), rank, Tag.Weights);
+        if (IsOnItsWay(rank)) return;
+        List<Request> sends = _sending[rank];
+        sends.Clear();
+        for (int piece = 0; piece < _pieces.Count; piece++) sends.Add(world.ImmediateSend<byte>(_pieces.Message(Step, piece), rank, Tag.Weights));
+
+        // Its own it takes after this.
+        if (rank != world.Rank) _sentNow.Add(sends);
     }
 
-    /// <summary>In a binomial tree of relays, of which rank 0 is the root.</summary>
-    private static int Parent(int place) => place & (place - 1);
+    private bool IsOnItsWay(int rank) => !_sending[rank].TrueForAll(send => send.Test());
+
+    /// <summary>Whether pieces of weights reach the last of some relays, rank 0 among them, sooner along a chain than down a binomial tree. In the time that one piece takes:
+    /// along a chain the last one sets out when those before it have, and passes all relays; in the tree rank 0 sends each piece to each of its children.</summary>
+    private static bool IsChainSooner(int relays, int pieces)
+    {
+        int children = BitOperations.Log2((uint)Math.Max(1, relays - 1)) + 1;
+        return pieces + relays - 2 < pieces * children;
+    }
+
+    private int Parent(int place) => _isChain ? place - 1 : place & (place - 1);
 
     private void AddChildren(ref Instruction proceed, int place)
     {
-        for (int bit = 1; (place & bit) == 0 && place + bit < _relays.Count; bit <<= 1) proceed.AddChild(_relays[place + bit]);
+        if (_isChain)
+        {
+            if (place + 1 < _relays.Count) proceed.AddChild(_relays[place + 1]);
+            return;
+        }
+
+        // The largest part of the tree first.
+        int lowest = place & -place, bit = 1;
+        while (bit < lowest && place + bit < _relays.Count) bit <<= 1;
+        for (bit >>= 1; bit > 0; bit >>= 1) proceed.AddChild(_relays[place + bit]);
     }
 }

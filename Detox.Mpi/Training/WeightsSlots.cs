@@ -21,14 +21,12 @@ internal sealed class WeightsSlots : IDisposable
     public WeightsSlots(Communicator world, int floats, bool writes)
     {
         _floats = floats;
-        MessageBytes = Head.Bytes + (floats * sizeof(float));
-        _boards = [world.OpenBoards(MessageBytes, writes), world.OpenBoards(MessageBytes, writes)];
+        int bytes = Head.Bytes + (floats * sizeof(float));
+        _boards = [world.OpenBoards(bytes, writes), world.OpenBoards(bytes, writes)];
 
-        // Without boards the weights are sent from memory of this rank's own.
-        _own = Array.ConvertAll(_boards, board => !writes ? default : board.Own.IsEmpty ? GC.AllocateArray<byte>(MessageBytes, pinned: true) : board.Own);
+        // Without boards nobody reads them.
+        _own = Array.ConvertAll(_boards, board => !writes ? default : board.Own.IsEmpty ? GC.AllocateArray<byte>(bytes, pinned: true) : board.Own);
     }
-
-    public int MessageBytes { get; }
 
     /// <summary>Whether this rank can read what another one, or it itself, has written.</summary>
     public bool CanRead(int rank) => !_boards[0].Of(rank).IsEmpty && !_boards[1].Of(rank).IsEmpty;

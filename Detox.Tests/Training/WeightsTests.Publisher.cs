@@ -15,7 +15,18 @@ public sealed partial class WeightsTests
     [TestCase(new[] { 0, 1, 2, 3 }, new[] { 0, 0, 0, 2 })]
     [TestCase(new[] { 0, 1, 1, 1 }, new[] { 0, 0, 1, 1 })]
     [TestCase(new[] { 0, 1, 0, 1, 2, 2 }, new[] { 0, 0, 0, 1, 0, 4 })]
-    public void ThePublishersWeightsReachEveryRank(int[] nodes, int[] carriers) => Run(nodes, rank =>
+    public void ThePublishersWeightsReachEveryRank(int[] nodes, int[] carriers) => ReachEveryRank(nodes, carriers, Blake3Pieces.UsualLeaves);
+
+    /// <summary>Of five pieces, three and two: the last piece has gone along a chain of four nodes sooner than down a tree, but not along one of ten where there are two.</summary>
+    [TestCase(new[] { 0, 1, 2, 3 }, new[] { 0, 0, 1, 2 }, 1)]
+    [TestCase(new[] { 0, 1, 0, 1, 2, 2, 3 }, new[] { 0, 0, 0, 1, 1, 4, 4 }, 1)]
+    [TestCase(new[] { 0, 1, 2, 3 }, new[] { 0, 0, 1, 2 }, 2)]
+    [TestCase(new[] { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 }, new[] { 0, 0, 0, 2, 0, 4, 4, 6, 0, 8 }, 4)]
+    public void WeightsInPiecesReachEveryRank(int[] nodes, int[] carriers, int leaves) => ReachEveryRank(nodes, carriers, leaves);
+
+    private static void ReachEveryRank(int[] nodes, int[] carriers, int leaves) => Run(
+        nodes,
+        rank =>
     {
         (WeightsPublisher Publisher, Conversation[] Ranks, StepRecord Record)? server = rank.Number == 0 ? Serve(rank) : null;
         for (long step = Step; step < Step + 3; step++)
@@ -43,7 +54,8 @@ public sealed partial class WeightsTests
         }
 
         rank.Taker.Finish(TimeSpan.FromSeconds(LongPatience));
-    });
+    },
+        leaves);
 
     [Test]
     public void EachRankIsToldOnceWhatItNeeds() => Publish([0, 1, 1, 2], (publisher, ranks, record, heard) =>
@@ -230,7 +242,7 @@ public sealed partial class WeightsTests
         WeightsReach[] reach = [.. nodes.Select(node => new WeightsReach(Array.IndexOf(nodes, node), node == nodes[0], ReadsLeader: true))];
         change?.Invoke(reach);
         StepRecord record = new();
-        WeightsPublisher publisher = new(rank.World, rank.Own, rank.Slots, rank.Tree, reach, new StepPatience(null), record);
+        WeightsPublisher publisher = new(rank.World, rank.Own, rank.Slots, rank.Tree, reach, new StepPatience(null), record, new WeightsPieces(Floats, rank.Leaves));
         return (publisher, [.. nodes.Select((_, number) => new Conversation(rank.World, number, 0, "here"))], record);
     }
 

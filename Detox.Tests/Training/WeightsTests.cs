@@ -297,12 +297,13 @@ public sealed partial class WeightsTests
     private static byte[] Notice(long step) => Message(step, Weights(step))[..Head.Bytes];
 
     /// <summary>A rank that waits for ever fails the test.</summary>
-    private static void Run(int[] nodes, Action<WeightsRank> body)
+    /// <param name="leaves">Leaves of a piece of the weights: all of them where it is not said.</param>
+    private static void Run(int[] nodes, Action<WeightsRank> body, int leaves = Blake3Pieces.UsualLeaves)
     {
         const int seconds = 20;
         Task ranks = Task.Run(() => InProcessWorld.Run(nodes.Length, inner =>
         {
-            using WeightsRank rank = new(new NodesCommunicator(inner, nodes));
+            using WeightsRank rank = new(new NodesCommunicator(inner, nodes), leaves);
             body(rank);
             inner.Barrier();
         }));
@@ -315,21 +316,24 @@ public sealed partial class WeightsTests
     {
         private readonly CpuDevice _device = new(1);
 
-        public WeightsRank(NodesCommunicator world)
+        public WeightsRank(NodesCommunicator world, int leaves)
         {
             World = world;
+            Leaves = leaves;
             Own = new ModelWeights(_device, Floats);
             Slots = new WeightsSlots(world, Floats, writes: true);
             Tree = Own.Tree(_device);
             int[] nodes = [.. world.Nodes];
             bool leads = Array.IndexOf(nodes, nodes[world.Rank]) == world.Rank && world.Rank > 0;
             int[] readers = leads ? [.. Enumerable.Range(0, world.Size).Where(other => other != world.Rank && nodes[other] == nodes[world.Rank])] : [];
-            Taker = new WeightsTaker(world, Own, Slots, _device, readers);
+            Taker = new WeightsTaker(world, Own, Slots, _device, readers, pieces: new WeightsPieces(Floats, leaves));
         }
 
         public NodesCommunicator World { get; }
 
         public int Number => World.Rank;
+
+        public int Leaves { get; }
 
         public ModelWeights Own { get; }
 
