@@ -37,16 +37,24 @@ smaller() {
   else cat; fi
 }
 
-# grid NAME DATA: runs the sweep of jobs/results/NAME.toml, and reports on it.
+# write NAME DATA [OF [CHANGE ...]]: the grid of jobs/results/OF.toml, or NAME.toml, with changes as sed makes them.
+write() {
+  { if [ -n "$2" ]; then echo "data = \"$2\""; fi; sed -e '' "${@:4}" "jobs/results/${3:-$1}.toml" | smaller; } > "$runs/$1.toml"
+}
+
+# grid NAME DATA [OF [CHANGE ...]]: runs the sweep of a grid, and reports on it.
 grid() {
   local file=$runs/$1.toml code=0
-  { if [ -n "$2" ]; then echo "data = \"$2\""; fi; smaller < "jobs/results/$1.toml"; } > "$file"
+  write "$@"
   if [ -z "$report_only" ]; then detox sweep "$file" --out "$runs/$1" || code=$?; fi
   [ $code != 85 ] || exit 85
   report "$1"
 }
 
 report() { detox report "$runs/$1" --out "$runs/$1-report" "${@:2}" > "$runs/$1-report.txt"; }
+
+# Equal samples a step instead of equal samples a rank.
+per_step='s/"per-rank"/"per-step"/'
 
 # keep NAME QUESTION FILE ...: the files of a report that the page shows, or takes its numbers from.
 keep() {
@@ -59,7 +67,7 @@ epsilon() {
   grid epsilon "${DETOX_MNIST:-}"
   keep epsilon epsilon worst-by-q.md worst.csv results.csv worst-error-by-q.svg worst-attack.svg
   if [ $size = long ]; then
-    grid epsilon-opt "${DETOX_MNIST:-}"
+    grid epsilon-opt "${DETOX_MNIST:-}" epsilon -e 's/^attack = .*/attack = ["opt-alie", "opt-ipm"]/'
     keep epsilon-opt epsilon-opt worst-by-q.md worst.csv results.csv worst-error-by-q.svg worst-attack.svg
   fi
 }
@@ -76,8 +84,9 @@ redundancy() {
 
 equal() {
   local name
+  grid equal-work "${DETOX_MNIST:-}" equal
+  grid equal-samples "${DETOX_MNIST:-}" equal -e "$per_step"
   for name in equal-work equal-samples; do
-    grid $name "${DETOX_MNIST:-}"
     keep $name $name worst-by-q.md worst.csv results.csv costs.md costs.csv to-accuracy.md to-accuracy.csv accuracy-by-step-alie-z-1.svg
   done
 }
@@ -112,21 +121,22 @@ METHODS
   keep resources resources costs.md costs.csv time-by-phase.svg bytes.svg
 }
 
+# Both in full with --long; else how many runs they are, and two steps of each, one sample a rank.
 paper() {
-  local name tiny=(-e 's/^batch = .*/batch = 1/' -e 's/^steps = .*/steps = 2/' -e 's/^warm-up = .*//')
+  local name changes data=${DETOX_CIFAR10:-objects}
   mkdir -p "$pages/paper"
   for name in paper-per-rank paper-per-step; do
+    changes=()
+    [ $name = paper-per-rank ] || changes=(-e "$per_step")
     if [ $size = long ]; then
-      grid $name "${DETOX_CIFAR10:-objects}"
+      grid $name "$data" paper "${changes[@]}"
       keep $name $name results.md results.csv costs.md accuracy-by-step-alie-z-1.svg
-      continue
+    elif [ -z "$report_only" ]; then
+      write $name "$data" paper "${changes[@]}"
+      { echo '```'; detox sweep "$runs/$name.toml" --out "$runs/$name" --dry-run | sed "s|^$runs/||"; echo '```'; } > "$pages/paper/$name-dry-run.md"
+      write $name-tiny "$data" paper "${changes[@]}" -e 's/^batch = .*/batch = 1/; s/^steps = .*/steps = 2/; s/^warm-up = .*//'
+      detox sweep "$runs/$name-tiny.toml" --out "$runs/$name-tiny"
     fi
-
-    { echo "data = \"${DETOX_CIFAR10:-objects}\""; smaller < jobs/results/$name.toml; } > "$runs/$name.toml"
-    if [ -n "$report_only" ]; then continue; fi
-    { echo '```'; detox sweep "$runs/$name.toml" --out "$runs/$name" --dry-run | sed "s|^$runs/|jobs/results/|"; echo '```'; } > "$pages/paper/$name-dry-run.md"
-    sed "${tiny[@]}" "$runs/$name.toml" > "$runs/$name-tiny.toml"
-    detox sweep "$runs/$name-tiny.toml" --out "$runs/$name-tiny"
   done
 }
 
