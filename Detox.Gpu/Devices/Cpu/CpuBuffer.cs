@@ -1,21 +1,17 @@
-using System.Runtime.InteropServices;
-
 namespace Detox.Gpu.Devices.Cpu;
 
 /// <summary>Floats outside the managed heap, aligned to a cache line: they never move, so pointers and MPI may keep them.</summary>
 /// <remarks>The zeros of a large buffer are the system's own: a page that nobody writes to takes no memory.</remarks>
 public sealed unsafe class CpuBuffer : DeviceBuffer
 {
-    private const int Alignment = 64;
-    private readonly void* _allocated;
+    private readonly BufferChunk? _chunk;
     private float* _data;
 
     public CpuBuffer(long length)
         : base(length)
     {
         nuint bytes = checked((nuint)Math.Max(length, 1) * sizeof(float));
-        _allocated = NativeMemory.AllocZeroed(bytes + Alignment - 1);
-        _data = (float*)(((nuint)_allocated + Alignment - 1) & ~(nuint)(Alignment - 1));
+        _chunk = BufferChunk.Allocate(bytes, out _data);
         GC.AddMemoryPressure((long)bytes);
     }
 
@@ -39,9 +35,10 @@ public sealed unsafe class CpuBuffer : DeviceBuffer
     private void Free()
     {
         if (_data == null) return;
-        NativeMemory.Free(_allocated);
-        if (_allocated != null) GC.RemoveMemoryPressure(Math.Max(Length, 1) * sizeof(float));
         _data = null;
+        if (_chunk is null) return;
+        _chunk.Free();
+        GC.RemoveMemoryPressure(Math.Max(Length, 1) * sizeof(float));
     }
 
     private sealed class Window(CpuBuffer buffer, long offset, int length) : UnmovedMemory<float>
