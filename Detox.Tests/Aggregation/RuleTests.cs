@@ -6,6 +6,7 @@ using Detox.Gpu.Devices.Cpu;
 namespace Detox.Tests.Aggregation;
 
 /// <summary>The rules on cases worked out by hand, and against plain implementations in double.</summary>
+[Parallelizable(ParallelScope.Self)]
 public sealed class RuleTests
 {
     private static readonly string[] Robust = ["median", "geometric-median", "krum", "multi-krum", "bulyan"];

@@ -4,6 +4,7 @@ namespace Detox.Tests.Complexity;
 
 /// <summary>The table of complexity is that of the code as it is, and each method's list of files is whole.</summary>
 [TestFixture]
+[Parallelizable(ParallelScope.Self)]
 internal sealed class ComplexityTests
 {
     // So that a small change of the code needs no new table.

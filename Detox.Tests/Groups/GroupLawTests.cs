@@ -9,6 +9,7 @@ using NUnit.Framework;
 namespace Detox.Tests.Groups;
 
 [TestFixture]
+[Parallelizable(ParallelScope.Self)]
 internal sealed class GroupLawTests
 {
     private const double FiveStandardErrors = 5;

@@ -8,6 +8,7 @@ using static Detox.Tests.Comparisons;
 namespace Detox.Tests.Kernels;
 
 /// <summary>What convolutions are; that every device computes their bits, <see cref="OpTests"/> says.</summary>
+[Parallelizable(ParallelScope.Self)]
 public sealed class ConvolutionTests
 {
     /// <summary>The largest error of a result by tiles, in parts of the results' root mean square: some eight times that of direct sums.</summary>

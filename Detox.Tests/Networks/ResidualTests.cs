@@ -9,6 +9,7 @@ using static Detox.Tests.Comparisons;
 namespace Detox.Tests.Networks;
 
 /// <summary>Networks with batch normalisation and values that are read more than once.</summary>
+[Parallelizable(ParallelScope.Self)]
 public sealed class ResidualTests
 {
     private static IEnumerable<(int Lanes, int Threads)> Devices => TestDevices.All;

@@ -5,6 +5,7 @@ using Detox.Tests.Aggregation.Robustness;
 namespace Detox.Tests.Aggregation.Plain;
 
 /// <summary>Every rule, behind every pre-rule and some chains of them, against its plain implementation.</summary>
+[Parallelizable(ParallelScope.Self)]
 public sealed class PlainRulesTests
 {
     /// <summary>Of the size of the rows that matter. Distances and sums are float32; what passes through eigenvectors, or many steps, adds to that.</summary>
