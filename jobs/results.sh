@@ -74,7 +74,7 @@ epsilon() {
 
 rules() {
   grid rules "${DETOX_MNIST:-}"
-  keep rules rules worst-by-q.md worst.csv results.csv worst-attack.svg
+  keep rules rules worst-by-q.md worst.csv results.csv
 }
 
 redundancy() {
@@ -118,7 +118,7 @@ D-Median|--across median
 D-Bulyan|--across bulyan
 METHODS
   report resources
-  keep resources resources costs.md costs.csv time-by-phase.svg bytes.svg
+  keep resources resources costs.md costs.csv time-by-phase.svg
 }
 
 # Both in full with --long; else how many runs they are, and two steps of each, one sample a rank.
