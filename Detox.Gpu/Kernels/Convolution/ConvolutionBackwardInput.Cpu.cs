@@ -110,7 +110,7 @@ public readonly unsafe partial record struct ConvolutionBackwardInput
             int length = Shape.Outputs;
             Terms terms = new() { Offsets = &offset, Lengths = &length, Runs = 1, Step = 1 };
             AddToZero<TLanes, V> sink = new() { Output = InputGradient + ((long)first * Shape.Taps), Columns = Shape.Taps };
-            if (IsOneBlock) Panels<TLanes, V>.PackAndMultiply(rows, count, &terms, Shape.Outputs, piece, Weights, Shape.Taps, 1, Shape.Outputs, ref sink);
+            if (IsOneBlock) Panels<TLanes, V>.MultiplyUnpacked(rows, count, &terms, Shape.Outputs, piece, Weights, Shape.Taps, 1, Shape.Outputs, ref sink);
             else Panels<TLanes, V>.Multiply(rows, count, &terms, Shape.Outputs, Panels, Shape.Taps, ref sink);
         }
     }
@@ -124,12 +124,15 @@ public readonly unsafe partial record struct ConvolutionBackwardInput
         public int Columns;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly void Take(int row, int first, int count, float* sums)
+        public readonly void Take(int row, int rows, int first, int count, float* sums, int pitch)
         {
             float* to = Output + ((long)row * Columns) + first;
-            int j = 0;
-            for (; j <= count - TLanes.Count; j += TLanes.Count) TLanes.Store(TLanes.Load(sums + j), to + j);
-            for (; j < count; j++) to[j] = sums[j];
+            for (; rows > 0; rows--, sums += pitch, to += Columns)
+            {
+                int j = 0;
+                for (; j <= count - TLanes.Count; j += TLanes.Count) TLanes.Store(TLanes.Load(sums + j), to + j);
+                for (; j < count; j++) to[j] = sums[j];
+            }
         }
     }
 
@@ -142,12 +145,15 @@ public readonly unsafe partial record struct ConvolutionBackwardInput
         public int Columns;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly void Take(int row, int first, int count, float* sums)
+        public readonly void Take(int row, int rows, int first, int count, float* sums, int pitch)
         {
             float* to = Output + ((long)row * Columns) + first;
-            int j = 0;
-            for (; j <= count - TLanes.Count; j += TLanes.Count) TLanes.Store(TLanes.Add(TLanes.Zero, TLanes.Load(sums + j)), to + j);
-            for (; j < count; j++) to[j] = 0f + sums[j];
+            for (; rows > 0; rows--, sums += pitch, to += Columns)
+            {
+                int j = 0;
+                for (; j <= count - TLanes.Count; j += TLanes.Count) TLanes.Store(TLanes.Add(TLanes.Zero, TLanes.Load(sums + j)), to + j);
+                for (; j < count; j++) to[j] = 0f + sums[j];
+            }
         }
     }
 }

@@ -37,30 +37,23 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
         };
         parts.Fill(Shape, Samples);
 
-        Pack<TLanes, V> pack = new()
-        {
-            OutputGradient = outputGradient,
-            Panels = device.Room(Panels.Memory, Panels<TLanes, V>.Length(Positions, Shape.Outputs)),
-            Outputs = Shape.Outputs,
-            Positions = Positions,
-        };
-        device.Share(Parts.ChunkCount(Shape, Samples) * panelCount, ref pack);
-
-        int share = ((Shape.Taps / device.Threads) + 23) / 24 * 24;
+        int last = (Parts.PartCount(Shape, Samples) - 1) * Part;
+        float* tail = Panels<TLanes, V>.Of(device, outputGradient + ((long)last * Shape.Outputs), Positions - last, Shape.Outputs, Shape.Outputs, 1);
+        int height = RegisterTile<TLanes, V>.Height(Panels<TLanes, V>.Vectors(0, Shape.Outputs));
+        int share = (Shape.Taps + device.Threads - 1) / device.Threads;
         Piece<TLanes, V> work = new()
         {
             Shape = Shape,
             Images = PaddedImages.Of(device, Shape, Samples, CpuDevice.Pointer(Input)),
-            Panels = pack.Panels,
+            OutputGradient = outputGradient,
+            Tail = tail,
             Parts = parts,
             WeightsGradient = CpuDevice.Pointer(WeightsGradient),
+            BiasGradient = biasGradient,
             Positions = Positions,
-            TapBlock = Math.Clamp(share, 24, Panels<TLanes, V>.RowBlock),
+            TapBlock = Math.Min((share + height - 1) / height * height, Panels<TLanes, V>.RowBlock),
         };
         device.Share(work.Pieces, ref work);
-        if (biasGradient == null) return;
-        BiasPanel<TLanes, V> bias = new() { Panels = pack.Panels, BiasGradient = biasGradient, Outputs = Shape.Outputs, Positions = Positions };
-        device.Share(panelCount, ref bias);
     }
 
     /// <summary>The parts of chunks of positions, as terms behind a tap's pointer: a run is a row of output pixels, or what a part takes of it.</summary>
@@ -108,16 +101,21 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
         }
     }
 
-    /// <summary>One piece: one block of taps, all outputs of each, chunk after chunk.</summary>
+    /// <summary>One piece: one block of taps, all outputs of each, chunk after chunk; the first one does the bias too. The output gradient is read
+    /// where it lies, with what lies behind a panel's last column: those sums are not used.</summary>
     private struct Piece<TLanes, V> : IPieces
         where TLanes : struct, ILanes<V>
         where V : unmanaged
     {
         public ConvolutionShape Shape;
         public float* Images;
-        public float* Panels;
+        public float* OutputGradient;
+
+        /// <summary>The last part of the output gradient in panels: nothing is read behind its end.</summary>
+        public float* Tail;
         public Parts Parts;
         public float* WeightsGradient;
+        public float* BiasGradient;
         public int Positions;
         public int TapBlock;
 
@@ -138,93 +136,90 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
             for (int start = 0; start < Positions; start += Chunk)
             {
                 for (int panel = 0; panel < Panels<TLanes, V>.Count(Shape.Outputs); panel++)
-                    AddChunk(rows, count, start, panel, totals + ((long)count * Panels<TLanes, V>.First(panel, Shape.Outputs)));
-            }
-
-            for (int panel = 0; panel < Panels<TLanes, V>.Count(Shape.Outputs); panel++)
-            {
-                int column = Panels<TLanes, V>.First(panel, Shape.Outputs), width = Panels<TLanes, V>.Vectors(panel, Shape.Outputs) * TLanes.Count;
-                int bytes = Math.Min(width, Shape.Outputs - column) * sizeof(float);
-                for (int i = 0; i < count; i++)
-                    Unsafe.CopyBlockUnaligned(WeightsGradient + ((long)(first + i) * Shape.Outputs) + column, totals + ((long)count * column) + (i * width), (uint)bytes);
+                {
+                    if (piece == 0 && BiasGradient != null) AddBias(start, panel);
+                    AddChunk(rows, first, count, start, panel, totals + ((long)count * Panels<TLanes, V>.First(panel, Shape.Outputs)));
+                }
             }
         }
 
-        [SkipLocalsInit]
-        private readonly void AddChunk(float** rows, int count, int start, int panel, float* totals)
+        /// <summary>Where a part's output gradients of one panel are, and how far a position is from the next.</summary>
+        private readonly float* Gradients(int part, int panel, out long step)
         {
-            float* sums = stackalloc float[Panels<TLanes, V>.RowPointers * 3 * 16];
-            int first = Panels<TLanes, V>.First(panel, Shape.Outputs), vectors = Panels<TLanes, V>.Vectors(panel, Shape.Outputs), width = vectors * TLanes.Count;
-            int end = Math.Min(start + Chunk, Positions);
-            float* panels = Panels + Panels<TLanes, V>.Length(start, Shape.Outputs) + ((long)first * (end - start));
-            for (int at = start; at < end; at += Part, panels += Part * width)
+            int first = Panels<TLanes, V>.First(panel, Shape.Outputs);
+            if (part == Parts.Count - 1)
             {
-                int part = at / Part, run = Parts.FirstRun[part];
+                step = Panels<TLanes, V>.Vectors(panel, Shape.Outputs) * TLanes.Count;
+                return Tail + ((long)first * (Positions - (part * Part)));
+            }
+
+            step = Shape.Outputs;
+            return OutputGradient + ((long)part * Part * Shape.Outputs) + first;
+        }
+
+        [SkipLocalsInit]
+        private readonly void AddChunk(float** rows, int firstTap, int count, int start, int panel, float* totals)
+        {
+            float* memory = stackalloc float[(Panels<TLanes, V>.RowPointers * 3 * 16) + 16];
+            float* sums = (float*)(((nuint)memory + 63) & ~(nuint)63);
+            int first = Panels<TLanes, V>.First(panel, Shape.Outputs), vectors = Panels<TLanes, V>.Vectors(panel, Shape.Outputs), width = vectors * TLanes.Count;
+            int height = RegisterTile<TLanes, V>.Height(vectors);
+            int end = Math.Min(start + Chunk, Positions);
+            float* to = WeightsGradient + ((long)firstTap * Shape.Outputs) + first;
+            bool isInPlace = Positions <= Chunk && count % height == 0 && first + width <= Shape.Outputs;
+            for (int part = start / Part; part * Part < end; part++)
+            {
+                int run = Parts.FirstRun[part];
+                float* gradients = Gradients(part, panel, out long step);
                 Terms positions = new()
                 {
                     Offsets = Parts.Offsets + run,
                     Lengths = Parts.Lengths + run,
                     Runs = Parts.FirstRun[part + 1] - run,
                     Step = (long)Shape.Stride * Shape.Channels,
+                    PanelStep = step,
                 };
-                Panels<TLanes, V>.MultiplyPlain(rows, count, &positions, panels, vectors, sums, goesOn: at > start);
+                bool goesOn = part * Part > start;
+                if (isInPlace) Panels<TLanes, V>.MultiplyPlain(rows, count, &positions, gradients, vectors, to, Shape.Outputs, goesOn);
+                else Panels<TLanes, V>.MultiplyPlain(rows, count, &positions, gradients, vectors, sums, width, goesOn);
             }
 
-            for (int i = 0; i < count * width; i += TLanes.Count)
-                TLanes.Store(start == 0 ? TLanes.Load(sums + i) : TLanes.Add(TLanes.Load(totals + i), TLanes.Load(sums + i)), totals + i);
-        }
-    }
-
-    /// <summary>One piece: one panel of one chunk's output gradients.</summary>
-    private struct Pack<TLanes, V> : IPieces
-        where TLanes : struct, ILanes<V>
-        where V : unmanaged
-    {
-        public float* OutputGradient;
-        public float* Panels;
-        public int Outputs;
-        public int Positions;
-
-        public readonly void Run(int piece)
-        {
-            int panels = Panels<TLanes, V>.Count(Outputs), panel = piece % panels, start = piece / panels * Chunk, terms = Math.Min(Chunk, Positions - start);
-            float* to = Panels + Panels<TLanes, V>.Length(start, Outputs) + ((long)Panels<TLanes, V>.First(panel, Outputs) * terms);
-            Panels<TLanes, V>.Pack(panel, OutputGradient + ((long)start * Outputs), terms, Outputs, Outputs, 1, to);
-        }
-    }
-
-    /// <summary>One piece: one panel's columns of the bias, from the panels.</summary>
-    private struct BiasPanel<TLanes, V> : IPieces
-        where TLanes : struct, ILanes<V>
-        where V : unmanaged
-    {
-        public float* Panels;
-        public float* BiasGradient;
-        public int Outputs;
-        public int Positions;
-
-        public readonly void Run(int piece)
-        {
-            int first = Panels<TLanes, V>.First(piece, Outputs), width = Panels<TLanes, V>.Vectors(piece, Outputs) * TLanes.Count;
-            int count = Math.Min(width, Outputs - first);
-            float* sums = stackalloc float[3 * 16];
-            for (int start = 0; start < Positions; start += Chunk)
+            if (isInPlace) return;
+            if (start > 0)
+                for (int i = 0; i < count * width; i += TLanes.Count) TLanes.Store(TLanes.Add(TLanes.Load(totals + i), TLanes.Load(sums + i)), sums + i);
+            if (end < Positions)
             {
-                int terms = Math.Min(Chunk, Positions - start);
-                float* panel = Panels + Panels<TLanes, V>.Length(start, Outputs) + ((long)first * terms);
-                V s0 = TLanes.Zero, s1 = s0, s2 = s0;
-                for (int p = 0; p < terms; p++, panel += width)
-                {
-                    s0 = TLanes.Add(s0, TLanes.Load(panel));
-                    if (width > TLanes.Count) s1 = TLanes.Add(s1, TLanes.Load(panel + TLanes.Count));
-                    if (width > 2 * TLanes.Count) s2 = TLanes.Add(s2, TLanes.Load(panel + (2 * TLanes.Count)));
-                }
-
-                TLanes.Store(s0, sums);
-                TLanes.Store(s1, sums + TLanes.Count);
-                TLanes.Store(s2, sums + (2 * TLanes.Count));
-                for (int j = 0; j < count; j++) BiasGradient[first + j] = start == 0 ? sums[j] : BiasGradient[first + j] + sums[j];
+                for (int i = 0; i < count * width; i += TLanes.Count) TLanes.Store(TLanes.Load(sums + i), totals + i);
+                return;
             }
+
+            for (int i = 0; i < count; i++, to += Shape.Outputs)
+                Unsafe.CopyBlockUnaligned(to, sums + (i * width), (uint)(Math.Min(width, Shape.Outputs - first) * sizeof(float)));
+        }
+
+        /// <summary>Adds one chunk to one panel's columns of the bias.</summary>
+        private readonly void AddBias(int start, int panel)
+        {
+            int first = Panels<TLanes, V>.First(panel, Shape.Outputs), width = Panels<TLanes, V>.Vectors(panel, Shape.Outputs) * TLanes.Count;
+            int end = Math.Min(start + Chunk, Positions);
+            V s0 = TLanes.Zero, s1 = s0, s2 = s0;
+            for (int part = start / Part; part * Part < end; part++)
+            {
+                float* gradients = Gradients(part, panel, out long step);
+                for (int p = part * Part; p < Math.Min(end, (part + 1) * Part); p++, gradients += step)
+                {
+                    s0 = TLanes.Add(s0, TLanes.Load(gradients));
+                    if (width > TLanes.Count) s1 = TLanes.Add(s1, TLanes.Load(gradients + TLanes.Count));
+                    if (width > 2 * TLanes.Count) s2 = TLanes.Add(s2, TLanes.Load(gradients + (2 * TLanes.Count)));
+                }
+            }
+
+            float* sums = stackalloc float[3 * 16];
+            TLanes.Store(s0, sums);
+            TLanes.Store(s1, sums + TLanes.Count);
+            TLanes.Store(s2, sums + (2 * TLanes.Count));
+            for (int j = 0; j < Math.Min(width, Shape.Outputs - first); j++)
+                BiasGradient[first + j] = start == 0 ? sums[j] : BiasGradient[first + j] + sums[j];
         }
     }
 

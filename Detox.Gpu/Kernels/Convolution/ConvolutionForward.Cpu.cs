@@ -59,7 +59,7 @@ public readonly unsafe partial record struct ConvolutionForward
 
             Terms terms = new() { Offsets = offsets, Lengths = lengths, Runs = Shape.Kernel, Step = 1 };
             Sink sink = new() { Output = Output + ((long)first * Shape.Outputs), Columns = Shape.Outputs, Bias = Bias };
-            if (IsOneBlock) Panels<TLanes, V>.PackAndMultiply(rows, count, &terms, Shape.Taps, piece, Weights, Shape.Outputs, Shape.Outputs, 1, ref sink);
+            if (IsOneBlock) Panels<TLanes, V>.MultiplyUnpacked(rows, count, &terms, Shape.Taps, piece, Weights, Shape.Outputs, Shape.Outputs, 1, ref sink);
             else Panels<TLanes, V>.Multiply(rows, count, &terms, Shape.Taps, Panels, Shape.Outputs, ref sink);
         }
 
@@ -88,23 +88,26 @@ public readonly unsafe partial record struct ConvolutionForward
             public int Columns;
 
             [MethodImpl(MethodImplOptions.AggressiveInlining)]
-            public readonly void Take(int row, int first, int count, float* sums)
+            public readonly void Take(int row, int rows, int first, int count, float* sums, int pitch)
             {
                 float* to = Output + ((long)row * Columns) + first;
                 float* bias = Bias + first;
-                int j = 0;
-                if (Bias == null)
+                for (; rows > 0; rows--, sums += pitch, to += Columns)
                 {
-                    for (; j <= count - TLanes.Count; j += TLanes.Count) TLanes.Store(TLanes.Load(sums + j), to + j);
-                    for (; j <= count - 4; j += 4) Vector128.Store(Vector128.Load(sums + j), to + j);
-                    for (; j < count; j++) to[j] = sums[j];
-                    return;
-                }
+                    int j = 0;
+                    if (Bias == null)
+                    {
+                        for (; j <= count - TLanes.Count; j += TLanes.Count) TLanes.Store(TLanes.Load(sums + j), to + j);
+                        for (; j <= count - 4; j += 4) Vector128.Store(Vector128.Load(sums + j), to + j);
+                        for (; j < count; j++) to[j] = sums[j];
+                        continue;
+                    }
 
-                for (; j <= count - TLanes.Count; j += TLanes.Count)
-                    TLanes.Store(TLanes.Add(TLanes.Load(sums + j), TLanes.Load(bias + j)), to + j);
-                for (; j <= count - 4; j += 4) Vector128.Store(Vector128.Load(sums + j) + Vector128.Load(bias + j), to + j);
-                for (; j < count; j++) to[j] = sums[j] + bias[j];
+                    for (; j <= count - TLanes.Count; j += TLanes.Count)
+                        TLanes.Store(TLanes.Add(TLanes.Load(sums + j), TLanes.Load(bias + j)), to + j);
+                    for (; j <= count - 4; j += 4) Vector128.Store(Vector128.Load(sums + j) + Vector128.Load(bias + j), to + j);
+                    for (; j < count; j++) to[j] = sums[j] + bias[j];
+                }
             }
         }
     }

@@ -7,10 +7,10 @@ using Detox.Gpu.Devices.Cpu;
 
 namespace Detox.Gpu.Kernels;
 
-/// <summary>What becomes of a row of sums: columns first..first+count of one row.</summary>
+/// <summary>What becomes of sums: columns first..first+count of some rows, which lie <c>pitch</c> floats apart.</summary>
 internal unsafe interface ISink
 {
-    void Take(int row, int first, int count, float* sums);
+    void Take(int row, int rows, int first, int count, float* sums, int pitch);
 }
 
 /// <summary>Memory for a product's panels: one product runs after another.</summary>
@@ -144,43 +144,58 @@ internal static unsafe class Panels<TLanes, V>
         where TSink : struct, ISink
     {
         for (int panel = 0; panel < Count(columns); panel++)
+        {
+            terms->PanelStep = Vectors(panel, columns) * TLanes.Count;
             MultiplyOne(rows, count, terms, panel, panels + ((long)First(panel, columns) * termCount), columns, ref sink);
+        }
     }
 
     /// <summary>Multiplies up to <see cref="RowBlock"/> rows by one panel, which begins at <paramref name="at"/>.</summary>
+    [SkipLocalsInit]
     public static void MultiplyOne<TSink>(float** rows, int count, Terms* terms, int panel, float* at, int columns, ref TSink sink)
         where TSink : struct, ISink
     {
         for (int i = count; i < count + 12; i++) rows[i] = rows[count - 1];
-        float* result = stackalloc float[RegisterTile<TLanes, V>.MostFloats];
-        int first = First(panel, columns), vectors = Vectors(panel, columns), width = Math.Min(vectors * TLanes.Count, columns - first);
+        float* memory = stackalloc float[RegisterTile<TLanes, V>.MostFloats + TLanes.Count];
+        float* result = (float*)(((nuint)memory + 63) & ~(nuint)63);
+        int first = First(panel, columns), vectors = Vectors(panel, columns), pitch = vectors * TLanes.Count, width = Math.Min(pitch, columns - first);
         int height = RegisterTile<TLanes, V>.Height(vectors);
         for (int row = 0; row < count; row += height)
         {
-            RegisterTile<TLanes, V>.Multiply(rows + row, terms, at, vectors, result);
-            int end = Math.Min(height, count - row);
-            for (int i = 0; i < end; i++) sink.Take(row + i, first, width, result + (i * vectors * TLanes.Count));
+            RegisterTile<TLanes, V>.Multiply(rows + row, count - row, terms, at, vectors, result, pitch);
+            sink.Take(row, Math.Min(height, count - row), first, width, result, pitch);
         }
     }
 
-    /// <summary>Multiplies rows by one panel and keeps the sums as they are, row after row, each as wide as the panel.</summary>
+    /// <summary>Multiplies rows by one panel and keeps the sums as they are, row after row.</summary>
     /// <param name="rows">Pointers to the rows; behind them 12 more, which point to the last row.</param>
-    /// <param name="to">With room for 12 more rows.</param>
+    /// <param name="to">With room for the rows of the last tile, 11 more than there are at most.</param>
+    /// <param name="pitch">Floats from one row of sums to the next.</param>
     /// <param name="goesOn">Whether the chains go on from the sums that are there, instead of from +0.</param>
-    public static void MultiplyPlain(float** rows, int count, Terms* terms, float* panel, int vectors, float* to, bool goesOn = false)
+    public static void MultiplyPlain(float** rows, int count, Terms* terms, float* panel, int vectors, float* to, int pitch, bool goesOn = false)
     {
-        int height = RegisterTile<TLanes, V>.Height(vectors), width = vectors * TLanes.Count;
-        for (int row = 0; row < count; row += height) RegisterTile<TLanes, V>.Multiply(rows + row, terms, panel, vectors, to + ((long)row * width), goesOn);
+        int height = RegisterTile<TLanes, V>.Height(vectors);
+        for (int row = 0; row < count; row += height)
+            RegisterTile<TLanes, V>.Multiply(rows + row, count - row, terms, panel, vectors, to + ((long)row * pitch), pitch, goesOn);
     }
 
-    /// <summary>Packs one panel into this thread's own memory, where it stays in the cache, and multiplies all rows by it.</summary>
-    public static void PackAndMultiply<TSink>(
+    /// <summary>Multiplies all rows by one panel of a matrix, which is read where it lies. One that must be turned or filled up is
+    /// packed into this thread's own memory, where it stays in the cache.</summary>
+    public static void MultiplyUnpacked<TSink>(
         float** rows, int count, Terms* terms, int termCount, int panel, float* matrix, int columns, long stepTerm, long stepColumn, ref TSink sink)
         where TSink : struct, ISink
     {
-        float* packed = ThreadScratch.Floats((long)termCount * FullColumns);
-        Pack(panel, matrix, termCount, columns, stepTerm, stepColumn, packed);
-        MultiplyOne(rows, count, terms, panel, packed, columns, ref sink);
+        int first = First(panel, columns), width = Vectors(panel, columns) * TLanes.Count;
+        bool fits = stepColumn == 1 && first + width <= columns;
+        float* at = matrix + first;
+        if (!fits)
+        {
+            at = ThreadScratch.Floats((long)termCount * FullColumns);
+            Pack(panel, matrix, termCount, columns, stepTerm, stepColumn, at);
+        }
+
+        terms->PanelStep = fits ? stepTerm : width;
+        MultiplyOne(rows, count, terms, panel, at, columns, ref sink);
     }
 
     private static int Vectors(int columns) => (columns + TLanes.Count - 1) / TLanes.Count;

@@ -15,6 +15,9 @@ internal unsafe struct Terms
 
     /// <summary>Floats from one term to the next within a run.</summary>
     public long Step;
+
+    /// <summary>Floats from one term to the next in the panel, which knows no runs.</summary>
+    public long PanelStep;
 }
 
 /// <summary>Vectors of sums in registers: rows read term by term, times a panel of columns.</summary>
@@ -33,21 +36,22 @@ internal static unsafe partial class RegisterTile<TLanes, V>
     /// <summary>The rows of a tile over a panel of so many vectors.</summary>
     public static int Height(int vectors) => IsTall && vectors > 1 ? 8 : 12 / vectors;
 
-    /// <summary>result[row][column] = the sums of Height(vectors) rows.</summary>
+    /// <summary>result[row][column] = the sums of rows: of <paramref name="count"/> at least, and of Height(vectors) at most.</summary>
+    /// <param name="pitch">Floats from one row of the result to the next.</param>
     /// <param name="goesOn">Whether the chains go on from what result holds, instead of from +0.</param>
-    public static void Multiply(float** rows, Terms* terms, float* panel, int vectors, float* result, bool goesOn = false)
+    public static void Multiply(float** rows, int count, Terms* terms, float* panel, int vectors, float* result, nint pitch, bool goesOn = false)
     {
         switch (vectors)
         {
-            case 3 when IsTall: TallWide(rows, terms, panel, result, goesOn); break;
-            case 2 when IsTall: TallMiddle(rows, terms, panel, result, goesOn); break;
-            case 3: Wide(rows, terms, panel, result, goesOn); break;
-            case 2: Middle(rows, terms, panel, result, goesOn); break;
-            default: Narrow(rows, terms, panel, result, goesOn); break;
+            case 3 when IsTall && count > 4: TallWide(rows, terms, panel, result, pitch, goesOn); break;
+            case 2 when IsTall && count > 6: TallMiddle(rows, terms, panel, result, pitch, goesOn); break;
+            case 3: Wide(rows, terms, panel, result, pitch, goesOn); break;
+            case 2: Middle(rows, terms, panel, result, pitch, goesOn); break;
+            default: Narrow(rows, terms, panel, result, pitch, goesOn); break;
         }
     }
 
-    private static void Wide(float** rows, Terms* terms, float* panel, float* result, bool goesOn)
+    private static void Wide(float** rows, Terms* terms, float* panel, float* result, nint pitch, bool goesOn)
     {
         V s00 = TLanes.Zero, s01 = s00, s02 = s00;
         V s10 = s00, s11 = s00, s12 = s00;
@@ -58,27 +62,26 @@ internal static unsafe partial class RegisterTile<TLanes, V>
             s00 = TLanes.Load(result);
             s01 = TLanes.Load(result + TLanes.Count);
             s02 = TLanes.Load(result + (2 * TLanes.Count));
-            s10 = TLanes.Load(result + (3 * TLanes.Count));
-            s11 = TLanes.Load(result + (4 * TLanes.Count));
-            s12 = TLanes.Load(result + (5 * TLanes.Count));
-            s20 = TLanes.Load(result + (6 * TLanes.Count));
-            s21 = TLanes.Load(result + (7 * TLanes.Count));
-            s22 = TLanes.Load(result + (8 * TLanes.Count));
-            s30 = TLanes.Load(result + (9 * TLanes.Count));
-            s31 = TLanes.Load(result + (10 * TLanes.Count));
-            s32 = TLanes.Load(result + (11 * TLanes.Count));
+            s10 = TLanes.Load(result + pitch);
+            s11 = TLanes.Load(result + pitch + TLanes.Count);
+            s12 = TLanes.Load(result + pitch + (2 * TLanes.Count));
+            s20 = TLanes.Load(result + (2 * pitch));
+            s21 = TLanes.Load(result + (2 * pitch) + TLanes.Count);
+            s22 = TLanes.Load(result + (2 * pitch) + (2 * TLanes.Count));
+            s30 = TLanes.Load(result + (3 * pitch));
+            s31 = TLanes.Load(result + (3 * pitch) + TLanes.Count);
+            s32 = TLanes.Load(result + (3 * pitch) + (2 * TLanes.Count));
         }
 
         int runs = terms->Runs;
-        nint step = (nint)terms->Step;
+        nint step = (nint)terms->Step, panelStep = (nint)terms->PanelStep;
+        float* r0 = rows[0];
+        float* r1 = rows[1];
+        float* r2 = rows[2];
+        float* r3 = rows[3];
         for (int run = 0; run < runs; run++)
         {
-            long offset = terms->Offsets[run];
-            float* r0 = rows[0] + offset;
-            float* r1 = rows[1] + offset;
-            float* r2 = rows[2] + offset;
-            float* r3 = rows[3] + offset;
-            nint at = 0;
+            nint at = (nint)terms->Offsets[run];
             for (int i = terms->Lengths[run]; i > 0; i--)
             {
                 V b0 = TLanes.Load(panel), b1 = TLanes.Load(panel + TLanes.Count), b2 = TLanes.Load(panel + (2 * TLanes.Count));
@@ -98,18 +101,18 @@ internal static unsafe partial class RegisterTile<TLanes, V>
                 s30 = TLanes.FusedMultiplyAdd(a, b0, s30);
                 s31 = TLanes.FusedMultiplyAdd(a, b1, s31);
                 s32 = TLanes.FusedMultiplyAdd(a, b2, s32);
-                panel += 3 * TLanes.Count;
+                panel += panelStep;
                 at += step;
             }
         }
 
-        Store3(result, 0, s00, s01, s02);
-        Store3(result, 1, s10, s11, s12);
-        Store3(result, 2, s20, s21, s22);
-        Store3(result, 3, s30, s31, s32);
+        Store3(result, s00, s01, s02);
+        Store3(result + pitch, s10, s11, s12);
+        Store3(result + (2 * pitch), s20, s21, s22);
+        Store3(result + (3 * pitch), s30, s31, s32);
     }
 
-    private static void Middle(float** rows, Terms* terms, float* panel, float* result, bool goesOn)
+    private static void Middle(float** rows, Terms* terms, float* panel, float* result, nint pitch, bool goesOn)
     {
         V s00 = TLanes.Zero, s01 = s00, s10 = s00, s11 = s00, s20 = s00, s21 = s00;
         V s30 = s00, s31 = s00, s40 = s00, s41 = s00, s50 = s00, s51 = s00;
@@ -117,30 +120,29 @@ internal static unsafe partial class RegisterTile<TLanes, V>
         {
             s00 = TLanes.Load(result);
             s01 = TLanes.Load(result + TLanes.Count);
-            s10 = TLanes.Load(result + (2 * TLanes.Count));
-            s11 = TLanes.Load(result + (3 * TLanes.Count));
-            s20 = TLanes.Load(result + (4 * TLanes.Count));
-            s21 = TLanes.Load(result + (5 * TLanes.Count));
-            s30 = TLanes.Load(result + (6 * TLanes.Count));
-            s31 = TLanes.Load(result + (7 * TLanes.Count));
-            s40 = TLanes.Load(result + (8 * TLanes.Count));
-            s41 = TLanes.Load(result + (9 * TLanes.Count));
-            s50 = TLanes.Load(result + (10 * TLanes.Count));
-            s51 = TLanes.Load(result + (11 * TLanes.Count));
+            s10 = TLanes.Load(result + pitch);
+            s11 = TLanes.Load(result + pitch + TLanes.Count);
+            s20 = TLanes.Load(result + (2 * pitch));
+            s21 = TLanes.Load(result + (2 * pitch) + TLanes.Count);
+            s30 = TLanes.Load(result + (3 * pitch));
+            s31 = TLanes.Load(result + (3 * pitch) + TLanes.Count);
+            s40 = TLanes.Load(result + (4 * pitch));
+            s41 = TLanes.Load(result + (4 * pitch) + TLanes.Count);
+            s50 = TLanes.Load(result + (5 * pitch));
+            s51 = TLanes.Load(result + (5 * pitch) + TLanes.Count);
         }
 
         int runs = terms->Runs;
-        nint step = (nint)terms->Step;
+        nint step = (nint)terms->Step, panelStep = (nint)terms->PanelStep;
+        float* r0 = rows[0];
+        float* r1 = rows[1];
+        float* r2 = rows[2];
+        float* r3 = rows[3];
+        float* r4 = rows[4];
+        float* r5 = rows[5];
         for (int run = 0; run < runs; run++)
         {
-            long offset = terms->Offsets[run];
-            float* r0 = rows[0] + offset;
-            float* r1 = rows[1] + offset;
-            float* r2 = rows[2] + offset;
-            float* r3 = rows[3] + offset;
-            float* r4 = rows[4] + offset;
-            float* r5 = rows[5] + offset;
-            nint at = 0;
+            nint at = (nint)terms->Offsets[run];
             for (int i = terms->Lengths[run]; i > 0; i--)
             {
                 V b0 = TLanes.Load(panel), b1 = TLanes.Load(panel + TLanes.Count);
@@ -162,40 +164,40 @@ internal static unsafe partial class RegisterTile<TLanes, V>
                 a = TLanes.All(r5[at]);
                 s50 = TLanes.FusedMultiplyAdd(a, b0, s50);
                 s51 = TLanes.FusedMultiplyAdd(a, b1, s51);
-                panel += 2 * TLanes.Count;
+                panel += panelStep;
                 at += step;
             }
         }
 
-        Store2(result, 0, s00, s01);
-        Store2(result, 1, s10, s11);
-        Store2(result, 2, s20, s21);
-        Store2(result, 3, s30, s31);
-        Store2(result, 4, s40, s41);
-        Store2(result, 5, s50, s51);
+        Store2(result, s00, s01);
+        Store2(result + pitch, s10, s11);
+        Store2(result + (2 * pitch), s20, s21);
+        Store2(result + (3 * pitch), s30, s31);
+        Store2(result + (4 * pitch), s40, s41);
+        Store2(result + (5 * pitch), s50, s51);
     }
 
-    private static void Narrow(float** rows, Terms* terms, float* panel, float* result, bool goesOn)
+    private static void Narrow(float** rows, Terms* terms, float* panel, float* result, nint pitch, bool goesOn)
     {
         V s0 = TLanes.Zero, s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0, s8 = s0, s9 = s0, s10 = s0, s11 = s0;
         if (goesOn)
         {
             s0 = TLanes.Load(result);
-            s1 = TLanes.Load(result + TLanes.Count);
-            s2 = TLanes.Load(result + (2 * TLanes.Count));
-            s3 = TLanes.Load(result + (3 * TLanes.Count));
-            s4 = TLanes.Load(result + (4 * TLanes.Count));
-            s5 = TLanes.Load(result + (5 * TLanes.Count));
-            s6 = TLanes.Load(result + (6 * TLanes.Count));
-            s7 = TLanes.Load(result + (7 * TLanes.Count));
-            s8 = TLanes.Load(result + (8 * TLanes.Count));
-            s9 = TLanes.Load(result + (9 * TLanes.Count));
-            s10 = TLanes.Load(result + (10 * TLanes.Count));
-            s11 = TLanes.Load(result + (11 * TLanes.Count));
+            s1 = TLanes.Load(result + pitch);
+            s2 = TLanes.Load(result + (2 * pitch));
+            s3 = TLanes.Load(result + (3 * pitch));
+            s4 = TLanes.Load(result + (4 * pitch));
+            s5 = TLanes.Load(result + (5 * pitch));
+            s6 = TLanes.Load(result + (6 * pitch));
+            s7 = TLanes.Load(result + (7 * pitch));
+            s8 = TLanes.Load(result + (8 * pitch));
+            s9 = TLanes.Load(result + (9 * pitch));
+            s10 = TLanes.Load(result + (10 * pitch));
+            s11 = TLanes.Load(result + (11 * pitch));
         }
 
         int runs = terms->Runs;
-        nint step = (nint)terms->Step;
+        nint step = (nint)terms->Step, panelStep = (nint)terms->PanelStep;
         for (int run = 0; run < runs; run++)
         {
             nint at = (nint)terms->Offsets[run];
@@ -214,32 +216,36 @@ internal static unsafe partial class RegisterTile<TLanes, V>
                 s9 = TLanes.FusedMultiplyAdd(TLanes.All(rows[9][at]), b, s9);
                 s10 = TLanes.FusedMultiplyAdd(TLanes.All(rows[10][at]), b, s10);
                 s11 = TLanes.FusedMultiplyAdd(TLanes.All(rows[11][at]), b, s11);
-                panel += TLanes.Count;
+                panel += panelStep;
                 at += step;
             }
         }
 
-        Store2(result, 0, s0, s1);
-        Store2(result, 1, s2, s3);
-        Store2(result, 2, s4, s5);
-        Store2(result, 3, s6, s7);
-        Store2(result, 4, s8, s9);
-        Store2(result, 5, s10, s11);
+        TLanes.Store(s0, result);
+        TLanes.Store(s1, result + pitch);
+        TLanes.Store(s2, result + (2 * pitch));
+        TLanes.Store(s3, result + (3 * pitch));
+        TLanes.Store(s4, result + (4 * pitch));
+        TLanes.Store(s5, result + (5 * pitch));
+        TLanes.Store(s6, result + (6 * pitch));
+        TLanes.Store(s7, result + (7 * pitch));
+        TLanes.Store(s8, result + (8 * pitch));
+        TLanes.Store(s9, result + (9 * pitch));
+        TLanes.Store(s10, result + (10 * pitch));
+        TLanes.Store(s11, result + (11 * pitch));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store3(float* result, int row, V a, V b, V c)
+    private static void Store3(float* to, V a, V b, V c)
     {
-        float* to = result + (row * 3 * TLanes.Count);
         TLanes.Store(a, to);
         TLanes.Store(b, to + TLanes.Count);
         TLanes.Store(c, to + (2 * TLanes.Count));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store2(float* result, int pair, V a, V b)
+    private static void Store2(float* to, V a, V b)
     {
-        float* to = result + (pair * 2 * TLanes.Count);
         TLanes.Store(a, to);
         TLanes.Store(b, to + TLanes.Count);
     }

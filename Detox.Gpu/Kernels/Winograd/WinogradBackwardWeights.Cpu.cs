@@ -144,10 +144,10 @@ internal static unsafe class WinogradBackwardWeights<TLanes, V>
         [SkipLocalsInit]
         private readonly void AddChunk(float** rows, int channels, long offset, int length, float* panel, int vectors, float* sums, bool isFirst)
         {
-            Terms terms = new() { Offsets = &offset, Lengths = &length, Runs = 1, Step = Shape.Channels };
+            Terms terms = new() { Offsets = &offset, Lengths = &length, Runs = 1, Step = Shape.Channels, PanelStep = vectors * TLanes.Count };
             if (isFirst)
             {
-                Panels<TLanes, V>.MultiplyPlain(rows, channels, &terms, panel, vectors, sums);
+                Panels<TLanes, V>.MultiplyPlain(rows, channels, &terms, panel, vectors, sums, vectors * TLanes.Count);
                 return;
             }
 
@@ -155,7 +155,7 @@ internal static unsafe class WinogradBackwardWeights<TLanes, V>
             int height = RegisterTile<TLanes, V>.Height(vectors), floats = height * vectors * TLanes.Count;
             for (int row = 0; row < channels; row += height, sums += floats)
             {
-                RegisterTile<TLanes, V>.Multiply(rows + row, &terms, panel, vectors, result);
+                RegisterTile<TLanes, V>.Multiply(rows + row, channels - row, &terms, panel, vectors, result, vectors * TLanes.Count);
                 for (int i = 0; i < floats; i += TLanes.Count) TLanes.Store(TLanes.Add(TLanes.Load(sums + i), TLanes.Load(result + i)), sums + i);
             }
         }

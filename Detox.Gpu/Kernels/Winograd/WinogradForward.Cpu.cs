@@ -130,9 +130,9 @@ internal static unsafe class WinogradForward<TLanes, V>
             int vectors = Panels<TLanes, V>.Vectors(panel, Shape.Outputs), width = vectors * TLanes.Count;
             long dataPitch = DataPitch(count), sumPitch = SumPitch(count, width), offset = 0;
             int length = Shape.Channels;
-            Terms terms = new() { Offsets = &offset, Lengths = &length, Runs = 1, Step = 1 };
+            Terms terms = new() { Offsets = &offset, Lengths = &length, Runs = 1, Step = 1, PanelStep = width };
             for (int place = 0; place < Winograd.Places; place++, offset += dataPitch)
-                Panels<TLanes, V>.MultiplyPlain(rows, count, &terms, weights + (place * weightPitch), vectors, sums + (place * sumPitch));
+                Panels<TLanes, V>.MultiplyPlain(rows, count, &terms, weights + (place * weightPitch), vectors, sums + (place * sumPitch), width);
 
             int column = Panels<TLanes, V>.First(panel, Shape.Outputs), columns = Math.Min(width, Shape.Outputs - column);
             float* bias = Bias == null ? null : Bias + column;
