@@ -37,8 +37,8 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
         };
         parts.Fill(Shape, Samples);
 
-        int last = (Parts.PartCount(Shape, Samples) - 1) * Part;
-        float* tail = Panels<TLanes, V>.Of(device, outputGradient + ((long)last * Shape.Outputs), Positions - last, Shape.Outputs, Shape.Outputs, 1);
+        int tailPart = Math.Max(0, Positions - TLanes.Count) / Part, tailStart = tailPart * Part;
+        float* tail = Panels<TLanes, V>.Of(device, outputGradient + ((long)tailStart * Shape.Outputs), Positions - tailStart, Shape.Outputs, Shape.Outputs, 1);
         int height = RegisterTile<TLanes, V>.Height(Panels<TLanes, V>.Vectors(0, Shape.Outputs));
         int share = (Shape.Taps + device.Threads - 1) / device.Threads;
         Piece<TLanes, V> work = new()
@@ -47,6 +47,7 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
             Images = PaddedImages.Of(device, Shape, Samples, CpuDevice.Pointer(Input)),
             OutputGradient = outputGradient,
             Tail = tail,
+            TailPart = tailPart,
             Parts = parts,
             WeightsGradient = CpuDevice.Pointer(WeightsGradient),
             BiasGradient = biasGradient,
@@ -111,8 +112,11 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
         public float* Images;
         public float* OutputGradient;
 
-        /// <summary>The last part of the output gradient in panels: nothing is read behind its end.</summary>
+        /// <summary>The last parts of the output gradient in panels, a vector's length of positions at least: nothing is read behind its end.</summary>
         public float* Tail;
+
+        /// <summary>The first part that the tail has.</summary>
+        public int TailPart;
         public Parts Parts;
         public float* WeightsGradient;
         public float* BiasGradient;
@@ -147,10 +151,11 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
         private readonly float* Gradients(int part, int panel, out long step)
         {
             int first = Panels<TLanes, V>.First(panel, Shape.Outputs);
-            if (part == Parts.Count - 1)
+            if (part >= TailPart)
             {
-                step = Panels<TLanes, V>.Vectors(panel, Shape.Outputs) * TLanes.Count;
-                return Tail + ((long)first * (Positions - (part * Part)));
+                int width = Panels<TLanes, V>.Vectors(panel, Shape.Outputs) * TLanes.Count;
+                step = width;
+                return Tail + ((long)first * (Positions - (TailPart * Part))) + ((long)(part - TailPart) * Part * width);
             }
 
             step = Shape.Outputs;

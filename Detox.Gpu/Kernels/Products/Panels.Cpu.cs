@@ -131,19 +131,19 @@ internal static unsafe class Panels<TLanes, V>
 
     /// <summary>a0 b0 a1 b1 and a2 b2 a3 b3.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (Vector128<float> Low, Vector128<float> High) Interleave(Vector128<float> a, Vector128<float> b)
+    public static (Vector128<float> Low, Vector128<float> High) Interleave(Vector128<float> a, Vector128<float> b)
     {
         if (Sse.IsSupported) return (Sse.UnpackLow(a, b), Sse.UnpackHigh(a, b));
         if (AdvSimd.Arm64.IsSupported) return (AdvSimd.Arm64.ZipLow(a, b), AdvSimd.Arm64.ZipHigh(a, b));
         return (Vector128.Create(a[0], b[0], a[1], b[1]), Vector128.Create(a[2], b[2], a[3], b[3]));
     }
 
-    /// <summary>Multiplies up to <see cref="RowBlock"/> rows by all panels.</summary>
+    /// <summary>Multiplies up to <see cref="RowBlock"/> rows by all panels, the last one first.</summary>
     /// <param name="rows">Pointers to <paramref name="count"/> rows, with room for <see cref="RowPointers"/>.</param>
     public static void Multiply<TSink>(float** rows, int count, Terms* terms, int termCount, float* panels, int columns, ref TSink sink)
         where TSink : struct, ISink
     {
-        for (int panel = 0; panel < Count(columns); panel++)
+        for (int panel = Count(columns) - 1; panel >= 0; panel--)
         {
             terms->PanelStep = Vectors(panel, columns) * TLanes.Count;
             MultiplyOne(rows, count, terms, panel, panels + ((long)First(panel, columns) * termCount), columns, ref sink);
