@@ -37,11 +37,15 @@ public readonly unsafe partial record struct ConvolutionBackwardInput
         device.Share(Samples, ref work);
     }
 
-    /// <summary>One piece: one image. The weights are turned: a term is an output, a column is a tap.</summary>
+    /// <summary>One piece: one image. What a few positions give their taps is computed by weights that are turned, a term an output and a column a tap, and
+    /// added at once.</summary>
     private struct Piece<TLanes, V> : IPieces
         where TLanes : struct, ILanes<V>
         where V : unmanaged
     {
+        /// <summary>Positions at a time: whole register tiles of every height, few enough for what they give to stay in the cache.</summary>
+        private const int Block = 24;
+
         public ConvolutionShape Shape;
         public float* OutputGradient;
         public float* Panels;
@@ -49,65 +53,46 @@ public readonly unsafe partial record struct ConvolutionBackwardInput
 
         public readonly void Run(int piece)
         {
+            int panels = Panels<TLanes, V>.Count(Shape.Taps), pitch = (int)Panels<TLanes, V>.Length(1, Shape.Taps);
+            float* given = ThreadScratch.Floats((long)Block * pitch);
             float* image = InputGradient + ((long)piece * Shape.InputLength);
             new Span<float>(image, Shape.InputLength).Clear();
-            float** rows = stackalloc float*[Panels<TLanes, V>.RowPointers];
+            float** rows = stackalloc float*[Block + 12];
             long offset = 0;
             int length = Shape.Outputs;
             Terms terms = new() { Offsets = &offset, Lengths = &length, Runs = 1, Step = 1 };
-            for (int first = 0; first < Shape.Positions; first += Panels<TLanes, V>.RowBlock)
+            for (int first = 0; first < Shape.Positions; first += Block)
             {
-                int count = Math.Min(Panels<TLanes, V>.RowBlock, Shape.Positions - first);
+                int count = Math.Min(Block, Shape.Positions - first);
                 float* gradient = OutputGradient + (((long)piece * Shape.Positions) + first) * Shape.Outputs;
-                for (int i = 0; i < count; i++) rows[i] = gradient + ((long)i * Shape.Outputs);
-                Give<TLanes, V> sink = new() { Shape = Shape, Image = image, FirstPosition = first };
-                Panels<TLanes, V>.Multiply(rows, count, &terms, Shape.Outputs, Panels, Shape.Taps, ref sink);
-            }
-        }
-    }
-
-    /// <summary>Adds what positions give to the pixels under their taps.</summary>
-    /// <remarks>Of two positions that give to one pixel the earlier one does so by a later tap. Taps come in descending order, a kernel's row at
-    /// a time, and positions in ascending order within it, so a pixel gets what it is given in ascending order of the positions.</remarks>
-    private struct Give<TLanes, V> : ISink
-        where TLanes : struct, ILanes<V>
-        where V : unmanaged
-    {
-        public ConvolutionShape Shape;
-        public float* Image;
-        public int FirstPosition;
-
-        public readonly void Take(int row, int rows, int first, int count, float* sums, int pitch)
-        {
-            int runLength = Shape.Kernel * Shape.Channels;
-            for (int end = first + count, begin; end > first; end = begin)
-            {
-                int kernelRow = (end - 1) / runLength, start = kernelRow * runLength;
-                begin = Math.Max(first, start);
-                int y = (FirstPosition + row) / Shape.OutputWidth, x = (FirstPosition + row) % Shape.OutputWidth;
-                for (int i = 0; i < rows; i++)
+                for (int i = 0; i < count + 12; i++) rows[i] = gradient + (Math.Min(i, count - 1) * (long)Shape.Outputs);
+                for (int panel = 0; panel < panels; panel++)
                 {
-                    int line = (y * Shape.Stride) - Shape.Padding + kernelRow, left = (x * Shape.Stride) - Shape.Padding;
-                    if (line >= 0 && line < Shape.Height)
-                    {
-                        int from = Math.Max(begin - start, -left * Shape.Channels), to = Math.Min(end - start, (Shape.Width - left) * Shape.Channels);
-                        Add(sums + ((long)i * pitch) + (start - first), from, to, Image + ((((long)line * Shape.Width) + left) * Shape.Channels));
-                    }
-
-                    if (++x < Shape.OutputWidth) continue;
-                    x = 0;
-                    y++;
+                    int column = Panels<TLanes, V>.First(panel, Shape.Taps), vectors = Panels<TLanes, V>.Vectors(panel, Shape.Taps);
+                    terms.PanelStep = vectors * TLanes.Count;
+                    Panels<TLanes, V>.MultiplyPlain(rows, count, &terms, Panels + ((long)column * Shape.Outputs), vectors, given + column, pitch);
                 }
+
+                for (int i = 0; i < count; i++) Give(first + i, given + ((long)i * pitch), image);
             }
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static void Add(float* given, int from, int to, float* pixels)
+        /// <summary>Adds what one position gives to the pixels under its taps.</summary>
+        private readonly void Give(int position, float* given, float* image)
         {
-            int j = from;
-            for (; j <= to - TLanes.Count; j += TLanes.Count) TLanes.Store(TLanes.Add(TLanes.Load(pixels + j), TLanes.Load(given + j)), pixels + j);
-            for (; j <= to - 4; j += 4) Vector128.Store(Vector128.Load(pixels + j) + Vector128.Load(given + j), pixels + j);
-            for (; j < to; j++) pixels[j] += given[j];
+            int top = (position / Shape.OutputWidth * Shape.Stride) - Shape.Padding;
+            int left = (position % Shape.OutputWidth * Shape.Stride) - Shape.Padding;
+            int firstColumn = Math.Max(0, -left), endColumn = Math.Min(Shape.Kernel, Shape.Width - left);
+            int length = (endColumn - firstColumn) * Shape.Channels;
+            for (int row = Math.Max(0, -top); row < Math.Min(Shape.Kernel, Shape.Height - top); row++)
+            {
+                float* from = given + (((row * Shape.Kernel) + firstColumn) * Shape.Channels);
+                float* to = image + (((long)(top + row) * Shape.Width) + left + firstColumn) * Shape.Channels;
+                int j = 0;
+                for (; j <= length - TLanes.Count; j += TLanes.Count) TLanes.Store(TLanes.Add(TLanes.Load(to + j), TLanes.Load(from + j)), to + j);
+                for (; j <= length - 4; j += 4) Vector128.Store(Vector128.Load(to + j) + Vector128.Load(from + j), to + j);
+                for (; j < length; j++) to[j] += from[j];
+            }
         }
     }
 
