@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
 
@@ -54,8 +55,13 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
             Positions = Positions,
             TapBlock = Math.Min((share + height - 1) / height * height, Panels<TLanes, V>.RowBlock),
         };
-        device.Share(work.Pieces, ref work);
+        int blocks = (Shape.Taps + work.TapBlock - 1) / work.TapBlock;
+        work.Blocks = (blocks + PiecesFor(device) - 1) / PiecesFor(device);
+        device.Share((blocks + work.Blocks - 1) / work.Blocks, ref work);
     }
+
+    /// <summary>As few as keep all threads busy: each piece reads the whole output gradient.</summary>
+    private static int PiecesFor(CpuDevice device) => device.Threads == 1 ? 1 : 2 * device.Threads;
 
     /// <summary>The parts of chunks of positions, as terms behind a tap's pointer: a run is a row of output pixels, or what a part takes of it.</summary>
     private struct Parts
@@ -102,7 +108,7 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
         }
     }
 
-    /// <summary>One piece: one block of taps, all outputs of each, chunk after chunk; the first one does the bias too. The output gradient is read
+    /// <summary>One piece: a few blocks of taps, all outputs of each, chunk after chunk; the first one does the bias too. The output gradient is read
     /// where it lies, with what lies behind a panel's last column: those sums are not used.</summary>
     private struct Piece<TLanes, V> : IPieces
         where TLanes : struct, ILanes<V>
@@ -121,29 +127,36 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
         public float* WeightsGradient;
         public float* BiasGradient;
         public int Positions;
+
+        /// <summary>Taps of a block.</summary>
         public int TapBlock;
 
-        public readonly int Pieces => (Shape.Taps + TapBlock - 1) / TapBlock;
+        /// <summary>Blocks of a piece.</summary>
+        public int Blocks;
 
         public readonly void Run(int piece)
         {
-            int first = piece * TapBlock, count = Math.Min(TapBlock, Shape.Taps - first);
-            int runLength = Shape.Kernel * Shape.Channels;
             float** rows = stackalloc float*[Panels<TLanes, V>.RowPointers];
+            int panels = Panels<TLanes, V>.Count(Shape.Outputs), begin = piece * Blocks * TapBlock, end = Math.Min(begin + (Blocks * TapBlock), Shape.Taps);
+            for (int start = 0; start < Positions; start += Chunk)
+            {
+                for (int panel = 0; begin == 0 && BiasGradient != null && panel < panels; panel++) AddBias(start, panel);
+                for (int first = begin; first < end; first += TapBlock)
+                {
+                    int count = Math.Min(TapBlock, end - first);
+                    TapPointers(first, count, rows);
+                    for (int panel = 0; panel < panels; panel++) AddChunk(rows, first, count, start, panel);
+                }
+            }
+        }
+
+        private readonly void TapPointers(int first, int count, float** rows)
+        {
+            int runLength = Shape.Kernel * Shape.Channels;
             for (int i = 0; i < count + 12; i++)
             {
                 int tap = first + Math.Min(i, count - 1);
                 rows[i] = Images + ((long)(tap / runLength) * Shape.PaddedWidth * Shape.Channels) + (tap % runLength);
-            }
-
-            float* totals = ThreadScratch.Floats(Panels<TLanes, V>.Length(count, Shape.Outputs));
-            for (int start = 0; start < Positions; start += Chunk)
-            {
-                for (int panel = 0; panel < Panels<TLanes, V>.Count(Shape.Outputs); panel++)
-                {
-                    if (piece == 0 && BiasGradient != null) AddBias(start, panel);
-                    AddChunk(rows, first, count, start, panel, totals + ((long)count * Panels<TLanes, V>.First(panel, Shape.Outputs)));
-                }
             }
         }
 
@@ -163,7 +176,7 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
         }
 
         [SkipLocalsInit]
-        private readonly void AddChunk(float** rows, int firstTap, int count, int start, int panel, float* totals)
+        private readonly void AddChunk(float** rows, int firstTap, int count, int start, int panel)
         {
             float* memory = stackalloc float[(Panels<TLanes, V>.RowPointers * 3 * 16) + 16];
             float* sums = (float*)(((nuint)memory + 63) & ~(nuint)63);
@@ -190,16 +203,21 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
             }
 
             if (isInPlace) return;
-            if (start > 0)
-                for (int i = 0; i < count * width; i += TLanes.Count) TLanes.Store(TLanes.Add(TLanes.Load(totals + i), TLanes.Load(sums + i)), sums + i);
-            if (end < Positions)
+            int columns = Math.Min(width, Shape.Outputs - first);
+            for (int i = 0; i < count; i++, to += Shape.Outputs, sums += width)
             {
-                for (int i = 0; i < count * width; i += TLanes.Count) TLanes.Store(TLanes.Load(sums + i), totals + i);
-                return;
+                if (start == 0) Unsafe.CopyBlockUnaligned(to, sums, (uint)(columns * sizeof(float)));
+                else Add(sums, columns, to);
             }
+        }
 
-            for (int i = 0; i < count; i++, to += Shape.Outputs)
-                Unsafe.CopyBlockUnaligned(to, sums + (i * width), (uint)(Math.Min(width, Shape.Outputs - first) * sizeof(float)));
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static void Add(float* sums, int count, float* totals)
+        {
+            int j = 0;
+            for (; j <= count - TLanes.Count; j += TLanes.Count) TLanes.Store(TLanes.Add(TLanes.Load(totals + j), TLanes.Load(sums + j)), totals + j);
+            for (; j <= count - 4; j += 4) Vector128.Store(Vector128.Load(totals + j) + Vector128.Load(sums + j), totals + j);
+            for (; j < count; j++) totals[j] += sums[j];
         }
 
         /// <summary>Adds one chunk to one panel's columns of the bias.</summary>

@@ -19,12 +19,12 @@ public readonly unsafe partial record struct ConvolutionForward
             Output = CpuDevice.Pointer(Output),
             Rows = Rows,
         };
-        if (!work.IsOneBlock) work.Panels = Panels<TLanes, V>.Of(device, work.Weights, Shape.Taps, Shape.Outputs, Shape.Outputs, 1);
+        if (!work.IsByPanels) work.Panels = Panels<TLanes, V>.Of(device, work.Weights, Shape.Taps, Shape.Outputs, Shape.Outputs, 1);
         device.Share(work.Pieces, ref work);
     }
 
-    /// <summary>One piece: one block of output pixels, all outputs of each; or where one block is all, one panel of outputs of
-    /// each. Patches are read where they lie in the padded image.</summary>
+    /// <summary>One piece: one block of output pixels, all outputs of each; or where that is better, one panel of outputs of all
+    /// pixels. Patches are read where they lie in the padded image.</summary>
     private struct Piece<TLanes, V> : IPieces
         where TLanes : struct, ILanes<V>
         where V : unmanaged
@@ -33,22 +33,20 @@ public readonly unsafe partial record struct ConvolutionForward
         public float* Images;
         public float* Weights;
 
-        /// <summary>The weights in panels; null where one block is all, which packs what it needs itself.</summary>
+        /// <summary>The weights in panels; null where each panel is one piece's.</summary>
         public float* Panels;
         public float* Bias;
         public float* Output;
         public int Rows;
 
-        public readonly bool IsOneBlock => Rows <= Panels<TLanes, V>.RowBlock;
+        public readonly bool IsByPanels => IsOneBlock || Shape.IsDense;
 
-        public readonly int Pieces => IsOneBlock ? Panels<TLanes, V>.Count(Shape.Outputs) : (Rows + Panels<TLanes, V>.RowBlock - 1) / Panels<TLanes, V>.RowBlock;
+        public readonly int Pieces => IsByPanels ? Panels<TLanes, V>.Count(Shape.Outputs) : (Rows + Panels<TLanes, V>.RowBlock - 1) / Panels<TLanes, V>.RowBlock;
+
+        private readonly bool IsOneBlock => Rows <= Panels<TLanes, V>.RowBlock;
 
         public readonly void Run(int piece)
         {
-            int first = IsOneBlock ? 0 : piece * Panels<TLanes, V>.RowBlock, count = Math.Min(Panels<TLanes, V>.RowBlock, Rows - first);
-            float** rows = stackalloc float*[Panels<TLanes, V>.RowPointers];
-            PatchPointers(first, count, rows);
-
             long* offsets = stackalloc long[Shape.Kernel];
             int* lengths = stackalloc int[Shape.Kernel];
             for (int row = 0; row < Shape.Kernel; row++)
@@ -58,9 +56,17 @@ public readonly unsafe partial record struct ConvolutionForward
             }
 
             Terms terms = new() { Offsets = offsets, Lengths = lengths, Runs = Shape.Kernel, Step = 1 };
-            Sink sink = new() { Output = Output + ((long)first * Shape.Outputs), Columns = Shape.Outputs, Bias = Bias };
-            if (IsOneBlock) Panels<TLanes, V>.MultiplyUnpacked(rows, count, &terms, Shape.Taps, piece, Weights, Shape.Outputs, Shape.Outputs, 1, ref sink);
-            else Panels<TLanes, V>.Multiply(rows, count, &terms, Shape.Taps, Panels, Shape.Outputs, ref sink);
+            float** rows = stackalloc float*[Panels<TLanes, V>.RowPointers];
+            int first = IsByPanels ? 0 : piece * Panels<TLanes, V>.RowBlock, end = IsByPanels ? Rows : Math.Min(Rows, first + Panels<TLanes, V>.RowBlock);
+            float* panel = IsByPanels ? Panels<TLanes, V>.Find(piece, Weights, Shape.Taps, Shape.Outputs, !IsOneBlock, out terms.PanelStep) : null;
+            for (; first < end; first += Panels<TLanes, V>.RowBlock)
+            {
+                int count = Math.Min(Panels<TLanes, V>.RowBlock, end - first);
+                PatchPointers(first, count, rows);
+                Sink sink = new() { Output = Output + ((long)first * Shape.Outputs), Columns = Shape.Outputs, Bias = Bias };
+                if (IsByPanels) Panels<TLanes, V>.MultiplyOne(rows, count, &terms, piece, panel, Shape.Outputs, ref sink);
+                else Panels<TLanes, V>.Multiply(rows, count, &terms, Shape.Taps, Panels, Shape.Outputs, ref sink);
+            }
         }
 
         private readonly void PatchPointers(int first, int count, float** rows)

@@ -179,23 +179,18 @@ internal static unsafe class Panels<TLanes, V>
             RegisterTile<TLanes, V>.Multiply(rows + row, count - row, terms, panel, vectors, to + ((long)row * pitch), pitch, goesOn);
     }
 
-    /// <summary>Multiplies all rows by one panel of a matrix, which is read where it lies. One that must be turned or filled up is
-    /// packed into this thread's own memory, where it stays in the cache.</summary>
-    public static void MultiplyUnpacked<TSink>(
-        float** rows, int count, Terms* terms, int termCount, int panel, float* matrix, int columns, long stepTerm, long stepColumn, ref TSink sink)
-        where TSink : struct, ISink
+    /// <summary>Where one panel of a matrix is whose columns lie side by side: in the matrix, if it is full and not read often; else in
+    /// this thread's own memory, packed, where it stays in the cache.</summary>
+    /// <param name="step">Floats from a term to the next.</param>
+    public static float* Find(int panel, float* matrix, int terms, int columns, bool isReadOften, out long step)
     {
         int first = First(panel, columns), width = Vectors(panel, columns) * TLanes.Count;
-        bool fits = stepColumn == 1 && first + width <= columns;
-        float* at = matrix + first;
-        if (!fits)
-        {
-            at = ThreadScratch.Floats((long)termCount * FullColumns);
-            Pack(panel, matrix, termCount, columns, stepTerm, stepColumn, at);
-        }
-
-        terms->PanelStep = fits ? stepTerm : width;
-        MultiplyOne(rows, count, terms, panel, at, columns, ref sink);
+        step = columns;
+        if (!isReadOften && first + width <= columns) return matrix + first;
+        step = width;
+        float* packed = ThreadScratch.Floats((long)terms * FullColumns);
+        Pack(panel, matrix, terms, columns, columns, 1, packed);
+        return packed;
     }
 
     private static int Vectors(int columns) => (columns + TLanes.Count - 1) / TLanes.Count;
