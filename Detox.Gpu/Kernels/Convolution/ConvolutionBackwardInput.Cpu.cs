@@ -143,10 +143,8 @@ public readonly unsafe partial record struct ConvolutionBackwardInput
                 int j = 0;
                 for (; j <= count - 4; j += 4)
                 {
-                    (Vector128<float> ac, Vector128<float> ac2) = Panels<TLanes, V>.Interleave(Vector128.Load(from + j), Vector128.Load(from + (2 * pitch) + j));
-                    (Vector128<float> bd, Vector128<float> bd2) = Panels<TLanes, V>.Interleave(Vector128.Load(from + pitch + j), Vector128.Load(from + (3 * pitch) + j));
-                    (Vector128<float> a, Vector128<float> b) = Panels<TLanes, V>.Interleave(ac, bd);
-                    (Vector128<float> c, Vector128<float> d) = Panels<TLanes, V>.Interleave(ac2, bd2);
+                    (Vector128<float> a, Vector128<float> b, Vector128<float> c, Vector128<float> d) = Squares.Turn(
+                        Vector128.Load(from + j), Vector128.Load(from + pitch + j), Vector128.Load(from + (2 * pitch) + j), Vector128.Load(from + (3 * pitch) + j));
                     float* place = to + ((long)j * Taps) + i;
                     (Vector128<float>.Zero + a).Store(place);
                     (Vector128<float>.Zero + b).Store(place + Taps);

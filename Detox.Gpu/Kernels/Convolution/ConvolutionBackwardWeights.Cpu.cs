@@ -10,6 +10,9 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
     /// <summary>Positions of a chunk whose pixels and panels stay together in a first-level cache. A chain goes on from part to part.</summary>
     private const int Part = Chunk / 4;
 
+    /// <summary>Positions that the bias, which reads the output gradient first, asks for ahead.</summary>
+    private const int Ahead = 64;
+
     private static readonly Scratch<long> _runOffsets = new();
     private static readonly Scratch<int> _runLengths = new();
     private static readonly Scratch<int> _firstRuns = new();
@@ -20,13 +23,12 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
     {
         float* outputGradient = CpuDevice.Pointer(OutputGradient);
         float* biasGradient = CpuDevice.Pointer(BiasGradient);
-        int panelCount = Panels<TLanes, V>.Count(Shape.Outputs);
         if (Shape.IsWinograd)
         {
             ByTiles.Run(device);
             if (biasGradient == null) return;
             BiasColumns<TLanes, V> columns = new() { OutputGradient = outputGradient, BiasGradient = biasGradient, Outputs = Shape.Outputs, Positions = Positions };
-            device.Share(panelCount, ref columns);
+            device.Share(Panels<TLanes, V>.Count(Shape.Outputs), ref columns);
             return;
         }
 
@@ -39,12 +41,14 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
         parts.Fill(Shape, Samples);
 
         int tailPart = Math.Max(0, Positions - TLanes.Count) / Part, tailStart = tailPart * Part;
-        float* tail = Panels<TLanes, V>.Of(device, outputGradient + ((long)tailStart * Shape.Outputs), Positions - tailStart, Shape.Outputs, Shape.Outputs, 1);
-        int height = RegisterTile<TLanes, V>.Height(Panels<TLanes, V>.Vectors(0, Shape.Outputs));
+        int leftover = LeftoverOutputs<TLanes, V>(), outputs = Shape.Outputs - leftover;
+        float* tail = Panels<TLanes, V>.Of(device, outputGradient + ((long)tailStart * Shape.Outputs), Positions - tailStart, outputs, Shape.Outputs, 1);
+        int height = RegisterTile<TLanes, V>.Height(Panels<TLanes, V>.Vectors(0, outputs));
         int share = (Shape.Taps + device.Threads - 1) / device.Threads;
         Piece<TLanes, V> work = new()
         {
             Shape = Shape,
+            Outputs = outputs,
             Images = PaddedImages.Of(device, Shape, Samples, CpuDevice.Pointer(Input)),
             OutputGradient = outputGradient,
             Tail = tail,
@@ -58,6 +62,19 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
         int blocks = (Shape.Taps + work.TapBlock - 1) / work.TapBlock;
         work.Blocks = (blocks + PiecesFor(device) - 1) / PiecesFor(device);
         device.Share((blocks + work.Blocks - 1) / work.Blocks, ref work);
+        if (leftover == 0) return;
+        Leftover<TLanes, V> rest = new()
+        {
+            Shape = Shape,
+            Images = work.Images,
+            OutputGradient = outputGradient,
+            Parts = parts,
+            WeightsGradient = work.WeightsGradient,
+            BiasGradient = biasGradient,
+            Positions = Positions,
+            FirstOutput = outputs,
+        };
+        device.Share(Shape.Kernel, ref rest);
     }
 
     /// <summary>As few as keep all threads busy: each piece reads the whole output gradient.</summary>
@@ -108,13 +125,16 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
         }
     }
 
-    /// <summary>One piece: a few blocks of taps, all outputs of each, chunk after chunk; the first one does the bias too. The output gradient is read
+    /// <summary>One piece: a few blocks of taps, their outputs, chunk after chunk; the first one does the bias too. The output gradient is read
     /// where it lies, with what lies behind a panel's last column: those sums are not used.</summary>
     private struct Piece<TLanes, V> : IPieces
         where TLanes : struct, ILanes<V>
         where V : unmanaged
     {
         public ConvolutionShape Shape;
+
+        /// <summary>The first outputs, which this computes.</summary>
+        public int Outputs;
         public float* Images;
         public float* OutputGradient;
 
@@ -137,7 +157,7 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
         public readonly void Run(int piece)
         {
             float** rows = stackalloc float*[Panels<TLanes, V>.RowPointers];
-            int panels = Panels<TLanes, V>.Count(Shape.Outputs), begin = piece * Blocks * TapBlock, end = Math.Min(begin + (Blocks * TapBlock), Shape.Taps);
+            int panels = Panels<TLanes, V>.Count(Outputs), begin = piece * Blocks * TapBlock, end = Math.Min(begin + (Blocks * TapBlock), Shape.Taps);
             for (int start = 0; start < Positions; start += Chunk)
             {
                 for (int panel = 0; begin == 0 && BiasGradient != null && panel < panels; panel++) AddBias(start, panel);
@@ -163,10 +183,10 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
         /// <summary>Where a part's output gradients of one panel are, and how far a position is from the next.</summary>
         private readonly float* Gradients(int part, int panel, out long step)
         {
-            int first = Panels<TLanes, V>.First(panel, Shape.Outputs);
+            int first = Panels<TLanes, V>.First(panel, Outputs);
             if (part >= TailPart)
             {
-                int width = Panels<TLanes, V>.Vectors(panel, Shape.Outputs) * TLanes.Count;
+                int width = Panels<TLanes, V>.Vectors(panel, Outputs) * TLanes.Count;
                 step = width;
                 return Tail + ((long)first * (Positions - (TailPart * Part))) + ((long)(part - TailPart) * Part * width);
             }
@@ -180,11 +200,11 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
         {
             float* memory = stackalloc float[(Panels<TLanes, V>.RowPointers * 3 * 16) + 16];
             float* sums = (float*)(((nuint)memory + 63) & ~(nuint)63);
-            int first = Panels<TLanes, V>.First(panel, Shape.Outputs), vectors = Panels<TLanes, V>.Vectors(panel, Shape.Outputs), width = vectors * TLanes.Count;
+            int first = Panels<TLanes, V>.First(panel, Outputs), vectors = Panels<TLanes, V>.Vectors(panel, Outputs), width = vectors * TLanes.Count;
             int height = RegisterTile<TLanes, V>.Height(vectors);
             int end = Math.Min(start + Chunk, Positions);
             float* to = WeightsGradient + ((long)firstTap * Shape.Outputs) + first;
-            bool isInPlace = Positions <= Chunk && count % height == 0 && first + width <= Shape.Outputs;
+            bool isInPlace = Positions <= Chunk && count % height == 0 && first + width <= Outputs;
             for (int part = start / Part; part * Part < end; part++)
             {
                 int run = Parts.FirstRun[part];
@@ -203,7 +223,7 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
             }
 
             if (isInPlace) return;
-            int columns = Math.Min(width, Shape.Outputs - first);
+            int columns = Math.Min(width, Outputs - first);
             for (int i = 0; i < count; i++, to += Shape.Outputs, sums += width)
             {
                 if (start == 0) Unsafe.CopyBlockUnaligned(to, sums, (uint)(columns * sizeof(float)));
@@ -223,7 +243,7 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
         /// <summary>Adds one chunk to one panel's columns of the bias.</summary>
         private readonly void AddBias(int start, int panel)
         {
-            int first = Panels<TLanes, V>.First(panel, Shape.Outputs), width = Panels<TLanes, V>.Vectors(panel, Shape.Outputs) * TLanes.Count;
+            int first = Panels<TLanes, V>.First(panel, Outputs), width = Panels<TLanes, V>.Vectors(panel, Outputs) * TLanes.Count;
             int end = Math.Min(start + Chunk, Positions);
             V s0 = TLanes.Zero, s1 = s0, s2 = s0;
             for (int part = start / Part; part * Part < end; part++)
@@ -231,6 +251,7 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
                 float* gradients = Gradients(part, panel, out long step);
                 for (int p = part * Part; p < Math.Min(end, (part + 1) * Part); p++, gradients += step)
                 {
+                    Prefetch.FarLine(gradients + (Ahead * step));
                     s0 = TLanes.Add(s0, TLanes.Load(gradients));
                     if (width > TLanes.Count) s1 = TLanes.Add(s1, TLanes.Load(gradients + TLanes.Count));
                     if (width > 2 * TLanes.Count) s2 = TLanes.Add(s2, TLanes.Load(gradients + (2 * TLanes.Count)));
@@ -241,7 +262,7 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
             TLanes.Store(s0, sums);
             TLanes.Store(s1, sums + TLanes.Count);
             TLanes.Store(s2, sums + (2 * TLanes.Count));
-            for (int j = 0; j < Math.Min(width, Shape.Outputs - first); j++)
+            for (int j = 0; j < Math.Min(width, Outputs - first); j++)
                 BiasGradient[first + j] = start == 0 ? sums[j] : BiasGradient[first + j] + sums[j];
         }
     }

@@ -13,23 +13,35 @@ public readonly unsafe partial record struct ConvolutionForward
         Piece<TLanes, V> work = new()
         {
             Shape = Shape,
+            Outputs = Shape.Outputs,
             Images = PaddedImages.Of(device, Shape, Samples, CpuDevice.Pointer(Input)),
             Weights = CpuDevice.Pointer(Weights),
             Bias = CpuDevice.Pointer(Bias),
             Output = CpuDevice.Pointer(Output),
             Rows = Rows,
         };
-        if (!work.IsByPanels) work.Panels = Panels<TLanes, V>.Of(device, work.Weights, Shape.Taps, Shape.Outputs, Shape.Outputs, 1);
+        if (!work.IsByPanels)
+        {
+            work.Outputs -= LeftoverOutputs<TLanes, V>();
+            work.Panels = Panels<TLanes, V>.Of(device, work.Weights, Shape.Taps, work.Outputs, Shape.Outputs, 1);
+        }
+
         device.Share(work.Pieces, ref work);
+        if (work.Outputs == Shape.Outputs) return;
+        Leftover<TLanes, V> rest = new() { Shape = Shape, Images = work.Images, Weights = work.Weights, Bias = work.Bias, Output = work.Output, FirstOutput = work.Outputs };
+        device.Share(Samples, ref rest);
     }
 
-    /// <summary>One piece: one block of output pixels, all outputs of each; or where that is better, one panel of outputs of all
+    /// <summary>One piece: one block of output pixels, their outputs; or where that is better, one panel of outputs of all
     /// pixels. Patches are read where they lie in the padded image.</summary>
     private struct Piece<TLanes, V> : IPieces
         where TLanes : struct, ILanes<V>
         where V : unmanaged
     {
         public ConvolutionShape Shape;
+
+        /// <summary>The first outputs, which this computes.</summary>
+        public int Outputs;
         public float* Images;
         public float* Weights;
 
@@ -41,7 +53,7 @@ public readonly unsafe partial record struct ConvolutionForward
 
         public readonly bool IsByPanels => IsOneBlock || Shape.IsDense;
 
-        public readonly int Pieces => IsByPanels ? Panels<TLanes, V>.Count(Shape.Outputs) : (Rows + Panels<TLanes, V>.RowBlock - 1) / Panels<TLanes, V>.RowBlock;
+        public readonly int Pieces => IsByPanels ? Panels<TLanes, V>.Count(Outputs) : (Rows + Panels<TLanes, V>.RowBlock - 1) / Panels<TLanes, V>.RowBlock;
 
         private readonly bool IsOneBlock => Rows <= Panels<TLanes, V>.RowBlock;
 
@@ -64,8 +76,8 @@ public readonly unsafe partial record struct ConvolutionForward
                 int count = Math.Min(Panels<TLanes, V>.RowBlock, end - first);
                 PatchPointers(first, count, rows);
                 Sink sink = new() { Output = Output + ((long)first * Shape.Outputs), Columns = Shape.Outputs, Bias = Bias };
-                if (IsByPanels) Panels<TLanes, V>.MultiplyOne(rows, count, &terms, piece, panel, Shape.Outputs, ref sink);
-                else Panels<TLanes, V>.Multiply(rows, count, &terms, Shape.Taps, Panels, Shape.Outputs, ref sink);
+                if (IsByPanels) Panels<TLanes, V>.MultiplyOne(rows, count, &terms, piece, panel, Outputs, ref sink);
+                else Panels<TLanes, V>.Multiply(rows, count, &terms, Shape.Taps, Panels, Outputs, ref sink);
             }
         }
 

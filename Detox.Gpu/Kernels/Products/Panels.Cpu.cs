@@ -1,7 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.Arm;
-using System.Runtime.Intrinsics.X86;
 using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
 
@@ -105,12 +103,9 @@ internal static unsafe class Panels<TLanes, V>
             float* place = to + j;
             for (int term = 0; term < square; term += 4, place += 4 * width)
             {
-                Vector128<float> a = Vector128.Load(column + term), b = Vector128.Load(column + stepColumn + term);
-                Vector128<float> c = Vector128.Load(column + (2 * stepColumn) + term), d = Vector128.Load(column + (3 * stepColumn) + term);
-                (Vector128<float> ac, Vector128<float> ac2) = Interleave(a, c);
-                (Vector128<float> bd, Vector128<float> bd2) = Interleave(b, d);
-                (a, b) = Interleave(ac, bd);
-                (c, d) = Interleave(ac2, bd2);
+                (Vector128<float> a, Vector128<float> b, Vector128<float> c, Vector128<float> d) = Squares.Turn(
+                    Vector128.Load(column + term), Vector128.Load(column + stepColumn + term),
+                    Vector128.Load(column + (2 * stepColumn) + term), Vector128.Load(column + (3 * stepColumn) + term));
                 a.Store(place);
                 b.Store(place + width);
                 c.Store(place + (2 * width));
@@ -129,21 +124,12 @@ internal static unsafe class Panels<TLanes, V>
         }
     }
 
-    /// <summary>a0 b0 a1 b1 and a2 b2 a3 b3.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (Vector128<float> Low, Vector128<float> High) Interleave(Vector128<float> a, Vector128<float> b)
-    {
-        if (Sse.IsSupported) return (Sse.UnpackLow(a, b), Sse.UnpackHigh(a, b));
-        if (AdvSimd.Arm64.IsSupported) return (AdvSimd.Arm64.ZipLow(a, b), AdvSimd.Arm64.ZipHigh(a, b));
-        return (Vector128.Create(a[0], b[0], a[1], b[1]), Vector128.Create(a[2], b[2], a[3], b[3]));
-    }
-
-    /// <summary>Multiplies up to <see cref="RowBlock"/> rows by all panels, the last one first.</summary>
+    /// <summary>Multiplies up to <see cref="RowBlock"/> rows by all panels.</summary>
     /// <param name="rows">Pointers to <paramref name="count"/> rows, with room for <see cref="RowPointers"/>.</param>
     public static void Multiply<TSink>(float** rows, int count, Terms* terms, int termCount, float* panels, int columns, ref TSink sink)
         where TSink : struct, ISink
     {
-        for (int panel = Count(columns) - 1; panel >= 0; panel--)
+        for (int panel = 0; panel < Count(columns); panel++)
         {
             terms->PanelStep = Vectors(panel, columns) * TLanes.Count;
             MultiplyOne(rows, count, terms, panel, panels + ((long)First(panel, columns) * termCount), columns, ref sink);
