@@ -52,6 +52,8 @@ internal static class ConvolutionCases
     [
         (new(28, 28, 1, 5, 20), 2),
         (new(12, 12, 20, 5, 50), 9),
+        (new(10, 9, 24, 4, 33, Padding: 1), 8),
+        (new(14, 16, 24, 4, 18), 1),
         (new(7, 6, 3, 3, 23, Padding: 1), 2),
         (new(9, 8, 5, 3, 25, Stride: 2, Padding: 1), 3),
         (new(8, 8, 7, 1, 9, Stride: 2), 2),
