@@ -89,20 +89,15 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
         /// <summary>Where each part's runs begin, and after the last part their end.</summary>
         public int* FirstRun;
 
-        public int Count;
-
         /// <summary>The most runs there can be.</summary>
         public static int MostRuns(in ConvolutionShape shape, int samples)
             => (samples * shape.OutputHeight) + PartCount(shape, samples);
 
-        public static int ChunkCount(in ConvolutionShape shape, int samples) => ((samples * shape.Positions) + Chunk - 1) / Chunk;
-
         public static int PartCount(in ConvolutionShape shape, int samples) => ((samples * shape.Positions) + Part - 1) / Part;
 
-        public void Fill(in ConvolutionShape shape, int samples)
+        public readonly void Fill(in ConvolutionShape shape, int samples)
         {
-            int run = 0, taken = 0;
-            Count = 0;
+            int run = 0, taken = 0, part = 0;
             FirstRun[0] = 0;
             for (int row = 0; row < samples * shape.OutputHeight; row++)
             {
@@ -116,12 +111,12 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
                     x += length;
                     taken += length;
                     if (taken < Part) continue;
-                    FirstRun[++Count] = run;
+                    FirstRun[++part] = run;
                     taken = 0;
                 }
             }
 
-            if (taken > 0) FirstRun[++Count] = run;
+            if (taken > 0) FirstRun[++part] = run;
         }
     }
 

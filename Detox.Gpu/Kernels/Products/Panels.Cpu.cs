@@ -142,7 +142,7 @@ internal static unsafe class Panels<TLanes, V>
         where TSink : struct, ISink
     {
         for (int i = count; i < count + 12; i++) rows[i] = rows[count - 1];
-        float* memory = stackalloc float[RegisterTile<TLanes, V>.MostFloats + TLanes.Count];
+        float* memory = stackalloc float[RegisterTile<TLanes, V>.MostFloats + 16];
         float* result = (float*)(((nuint)memory + 63) & ~(nuint)63);
         int first = First(panel, columns), vectors = Vectors(panel, columns), pitch = vectors * TLanes.Count, width = Math.Min(pitch, columns - first);
         int height = RegisterTile<TLanes, V>.Height(vectors);
