@@ -23,6 +23,7 @@ internal sealed class WeightsTaker
     private readonly Head[] _wish = new Head[1];
     private readonly Request?[] _told;
     private readonly List<Request> _passing = [];
+    private readonly List<Request> _leftBehind = [];
     private Instruction _proceed;
     private Request? _wishing;
     private bool _isInPlace;
@@ -65,7 +66,11 @@ internal sealed class WeightsTaker
         long step = promised.Head.Step;
         TimeSpan patience = TimeSpan.FromSeconds(promised.PatienceSeconds);
         _inbox.Expect(step, promised.Head.Ballot);
-        _passing.RemoveAll(request => request.Test());
+
+        // What a rank has not taken of an older step is waited for no more.
+        _leftBehind.AddRange(_passing);
+        _leftBehind.RemoveAll(request => request.Test());
+        _passing.Clear();
         bool came = Fetch(promised.Carrier, step, patience);
         if (!came || !IsPromised())
         {
@@ -86,7 +91,7 @@ internal sealed class WeightsTaker
     }
 
     /// <summary>Waits until no weights are on their way from this rank any more, or the time is over.</summary>
-    public void Finish(TimeSpan limit) => _world.Await(AreSent, limit);
+    public void Finish(TimeSpan limit) => _world.Await(() => AreSent() && _leftBehind.TrueForAll(request => request.Test()), limit);
 
     private bool AreSent() => _passing.TrueForAll(request => request.Test());
 

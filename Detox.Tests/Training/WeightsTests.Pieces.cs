@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Detox.Gpu.Devices.Cpu;
 using Detox.Gpu.Digests;
@@ -114,6 +115,33 @@ public sealed partial class WeightsTests
                 if (rank.Number == 2) rank.AssertTaken(Promise(1, LongPatience, step), step);
                 rank.World.Barrier();
             }
+        },
+        leaves: 1);
+
+    /// <summary>Rank 2 takes nothing that rank 1 passes on: that costs one step the patience, and later ones nothing.</summary>
+    [Test]
+    public void WhoTakesNothingIsWaitedForInOneStep() => Run(
+        _fourNodes,
+        rank =>
+        {
+            if (rank.Number == 0)
+            {
+                for (long step = Step; step < Step + 2; step++)
+                    for (int piece = 0; piece < Pieces; piece++) rank.Send(1, Piece(step, piece));
+            }
+
+            if (rank.Number == 1)
+            {
+                long start = Stopwatch.GetTimestamp();
+                rank.AssertTaken(PassingOn(0, 2, 5 * Patience), Step);
+                Assert.That(Stopwatch.GetElapsedTime(start).TotalSeconds, Is.GreaterThan(4.5 * Patience), "the weights are seen off");
+                Instruction next = Promise(0, LongPatience, Step + 1);
+                next.AddChild(3);
+                rank.AssertTaken(next, Step + 1);
+                Assert.That(Stopwatch.GetElapsedTime(start).TotalSeconds, Is.LessThan(LongPatience / 2));
+            }
+
+            if (rank.Number == 3) rank.AssertTaken(Promise(1, LongPatience, Step + 1), Step + 1);
         },
         leaves: 1);
 
