@@ -108,15 +108,11 @@ public sealed class BallotTree
         return Ballot.Of(level);
     }
 
-    private unsafe Ballot Blake3RootOf(ReadOnlySpan<byte> leaves)
+    private Ballot Blake3RootOf(ReadOnlySpan<byte> leaves)
     {
-        if (LeafCount == 1) return Ballot.Of(leaves);
         leaves.CopyTo(_nodes);
-        int count = LeafCount;
-        fixed (byte* nodes = _nodes)
-            while (count > 2) count = Blake3Lanes.Join(CpuDevice.WidestLanes, (uint*)nodes, count);
         Span<byte> root = stackalloc byte[Blake3.DigestBytes];
-        Blake3.Node(_nodes.AsSpan(0, 2 * Blake3.DigestBytes), isRoot: true, root);
+        Blake3Lanes.JoinAll(CpuDevice.WidestLanes, _nodes, LeafCount, isRoot: true, root);
         return Ballot.Of(root);
     }
 }

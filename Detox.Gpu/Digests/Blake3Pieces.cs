@@ -17,8 +17,6 @@ public sealed class Blake3Pieces
     /// <summary>Bytes of a digest.</summary>
     public const int DigestBytes = Blake3.DigestBytes;
 
-    private const int LeafChunks = BallotTree.LeafFloats / Blake3.ChunkWords;
-
     private readonly byte[] _nodes;
 
     /// <param name="length">Floats of the vector.</param>
@@ -32,7 +30,7 @@ public sealed class Blake3Pieces
         Length = length;
         Leaves = leaves;
         Count = (int)((all + leaves - 1) / leaves);
-        _nodes = new byte[Math.Max(Count, (int)Math.Min(all, leaves) * LeafChunks) * Blake3.DigestBytes];
+        _nodes = new byte[Math.Max(Count, (int)Math.Min(all, leaves) * LeafDigests.LeafChunks) * Blake3.DigestBytes];
     }
 
     public int Length { get; }
@@ -59,7 +57,7 @@ public sealed class Blake3Pieces
             ReadOnlySpan<byte> own = leaves[(piece * Leaves * Blake3.DigestBytes)..];
             if (own.Length > Leaves * Blake3.DigestBytes) own = own[..(Leaves * Blake3.DigestBytes)];
             own.CopyTo(_nodes);
-            Join(own.Length / Blake3.DigestBytes, digests.Slice(piece * Blake3.DigestBytes, Blake3.DigestBytes));
+            JoinPiece(own.Length / Blake3.DigestBytes, digests.Slice(piece * Blake3.DigestBytes, Blake3.DigestBytes));
         }
     }
 
@@ -67,10 +65,9 @@ public sealed class Blake3Pieces
     public Ballot RootOf(ReadOnlySpan<byte> digests)
     {
         if (digests.Length != DigestsBytes) throw new ArgumentException($"{digests.Length} bytes of digests where {Count} pieces take {DigestsBytes}.", nameof(digests));
-        if (Count == 1) return Ballot.Of(digests);
         digests.CopyTo(_nodes);
         Span<byte> root = stackalloc byte[Blake3.DigestBytes];
-        Join(Count, isRoot: true, root);
+        Blake3Lanes.JoinAll(CpuDevice.WidestLanes, _nodes, Count, isRoot: true, root);
         return Ballot.Of(root);
     }
 
@@ -88,18 +85,9 @@ public sealed class Blake3Pieces
         }
 
         fixed (byte* from = floats, nodes = _nodes)
-            Blake3Lanes.Chunks(CpuDevice.WidestLanes, (uint*)from, words, (uint)(piece * Leaves * LeafChunks), (uint*)nodes);
-        Join((words + Blake3.ChunkWords - 1) / Blake3.ChunkWords, digest);
+            Blake3Lanes.Chunks(CpuDevice.WidestLanes, (uint*)from, words, (uint)(piece * Leaves * LeafDigests.LeafChunks), (uint*)nodes);
+        JoinPiece((words + Blake3.ChunkWords - 1) / Blake3.ChunkWords, digest);
     }
 
-    private void Join(int count, Span<byte> digest) => Join(count, isRoot: Count == 1, digest);
-
-    /// <summary>Joins the first values of the scratch memory to one.</summary>
-    private unsafe void Join(int count, bool isRoot, Span<byte> digest)
-    {
-        fixed (byte* nodes = _nodes)
-            while (count > (isRoot ? 2 : 1)) count = Blake3Lanes.Join(CpuDevice.WidestLanes, (uint*)nodes, count);
-        if (isRoot && count == 2) Blake3.Node(_nodes.AsSpan(0, 2 * Blake3.DigestBytes), isRoot: true, digest);
-        else _nodes.AsSpan(0, Blake3.DigestBytes).CopyTo(digest);
-    }
+    private void JoinPiece(int count, Span<byte> digest) => Blake3Lanes.JoinAll(CpuDevice.WidestLanes, _nodes, count, isRoot: Count == 1, digest);
 }

@@ -88,10 +88,7 @@ public readonly unsafe partial record struct ConvolutionBackwardInput
             {
                 float* from = given + (((row * Shape.Kernel) + firstColumn) * Shape.Channels);
                 float* to = image + (((long)(top + row) * Shape.Width) + left + firstColumn) * Shape.Channels;
-                int j = 0;
-                for (; j <= length - TLanes.Count; j += TLanes.Count) TLanes.Store(TLanes.Add(TLanes.Load(to + j), TLanes.Load(from + j)), to + j);
-                for (; j <= length - 4; j += 4) Vector128.Store(Vector128.Load(to + j) + Vector128.Load(from + j), to + j);
-                for (; j < length; j++) to[j] += from[j];
+                Panels<TLanes, V>.Add(from, length, to);
             }
         }
     }

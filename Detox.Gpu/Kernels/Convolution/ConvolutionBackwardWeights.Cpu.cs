@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 using Detox.Gpu.Devices;
 using Detox.Gpu.Devices.Cpu;
 
@@ -222,17 +221,8 @@ public readonly unsafe partial record struct ConvolutionBackwardWeights
             for (int i = 0; i < count; i++, to += Shape.Outputs, sums += width)
             {
                 if (start == 0) Unsafe.CopyBlockUnaligned(to, sums, (uint)(columns * sizeof(float)));
-                else Add(sums, columns, to);
+                else Panels<TLanes, V>.Add(sums, columns, to);
             }
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static void Add(float* sums, int count, float* totals)
-        {
-            int j = 0;
-            for (; j <= count - TLanes.Count; j += TLanes.Count) TLanes.Store(TLanes.Add(TLanes.Load(totals + j), TLanes.Load(sums + j)), totals + j);
-            for (; j <= count - 4; j += 4) Vector128.Store(Vector128.Load(totals + j) + Vector128.Load(sums + j), totals + j);
-            for (; j < count; j++) totals[j] += sums[j];
         }
 
         /// <summary>Adds one chunk to one panel's columns of the bias.</summary>

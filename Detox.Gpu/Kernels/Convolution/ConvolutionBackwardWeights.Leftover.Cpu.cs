@@ -5,15 +5,11 @@ namespace Detox.Gpu.Kernels;
 
 public readonly unsafe partial record struct ConvolutionBackwardWeights
 {
-    /// <summary>The outputs behind the last whole vector, where they are too few to fill one and the taps of a kernel's row are enough for another way.</summary>
+    /// <summary>The outputs that are computed another way: where they are few, and the taps of a kernel's row enough.</summary>
     private int LeftoverOutputs<TLanes, V>()
         where TLanes : struct, ILanes<V>
         where V : unmanaged
-    {
-        int rest = Shape.Outputs % TLanes.Count;
-        bool isFew = 8 * rest <= TLanes.Count && Shape.Outputs > TLanes.Count;
-        return isFew && Shape.Kernel * Shape.Channels >= FlatTile<TLanes, V>.Columns ? rest : 0;
-    }
+        => Shape.Kernel * Shape.Channels >= FlatTile<TLanes, V>.Columns ? FlatTile<TLanes, V>.Few(Shape.Outputs) : 0;
 
     /// <summary>One piece: the last few outputs of one row of the kernel, whose taps lie side by side in the image. The first one does their bias too.</summary>
     private struct Leftover<TLanes, V> : IPieces

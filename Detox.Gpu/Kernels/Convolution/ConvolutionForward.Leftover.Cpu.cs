@@ -1,20 +1,17 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 using Detox.Gpu.Devices.Cpu;
 
 namespace Detox.Gpu.Kernels;
 
 public readonly unsafe partial record struct ConvolutionForward
 {
-    /// <summary>The outputs behind the last whole vector, where they are too few to fill one and the positions of an image are enough for another way.</summary>
+    /// <summary>The outputs that are computed another way: where they are few, and the positions of an image enough.</summary>
     private int LeftoverOutputs<TLanes, V>()
         where TLanes : struct, ILanes<V>
         where V : unmanaged
     {
-        int rest = Shape.Outputs % TLanes.Count;
-        bool isFew = 8 * rest <= TLanes.Count && Shape.Outputs > TLanes.Count;
         int tiles = (Leftover<TLanes, V>.Span(Shape) + FlatTile<TLanes, V>.Columns - 1) / FlatTile<TLanes, V>.Columns;
-        return isFew && Shape.Stride == 1 && 2 * FlatTile<TLanes, V>.Vectors * tiles <= Shape.Positions / 2 ? rest : 0;
+        return Shape.Stride == 1 && 2 * FlatTile<TLanes, V>.Vectors * tiles <= Shape.Positions / 2 ? FlatTile<TLanes, V>.Few(Shape.Outputs) : 0;
     }
 
     /// <summary>One piece: the last few outputs of one image, whose channels are laid apart: then the pixels that a tap reads lie side by side.</summary>
@@ -38,7 +35,7 @@ public readonly unsafe partial record struct ConvolutionForward
 
             // A tile reads behind the last position, at worst behind the last channel.
             float* channels = ThreadScratch.Floats(Shape.PaddedLength + FlatTile<TLanes, V>.Columns + ((long)kernel * Shape.PaddedWidth));
-            LayApart(Images + ((long)piece * Shape.PaddedLength), pixels, Shape.Channels, channels);
+            Squares.Turn(Images + ((long)piece * Shape.PaddedLength), pixels, Shape.Channels, Shape.Channels, channels, pixels);
             long* offsets = stackalloc long[kernel * kernel];
             int* lengths = stackalloc int[kernel * kernel];
             for (int tap = 0; tap < kernel * kernel; tap++)
@@ -71,33 +68,6 @@ public readonly unsafe partial record struct ConvolutionForward
                     to[i] = Bias == null ? sum : sum + Bias[n + i];
                 }
             }
-        }
-
-        /// <summary>The channels of an image one after another, in squares of four by four.</summary>
-        private static void LayApart(float* image, int pixels, int channels, float* to)
-        {
-            int c = 0;
-            for (; c <= channels - 4; c += 4)
-            {
-                int p = 0;
-                for (; p <= pixels - 4; p += 4)
-                {
-                    float* from = image + ((long)p * channels) + c;
-                    float* place = to + ((long)c * pixels) + p;
-                    (Vector128<float> a, Vector128<float> b, Vector128<float> d, Vector128<float> e) = Squares.Turn(
-                        Vector128.Load(from), Vector128.Load(from + channels), Vector128.Load(from + (2 * channels)), Vector128.Load(from + (3 * channels)));
-                    a.Store(place);
-                    b.Store(place + pixels);
-                    d.Store(place + (2 * pixels));
-                    e.Store(place + (3 * pixels));
-                }
-
-                for (; p < pixels; p++)
-                    for (int i = 0; i < 4; i++) to[((long)(c + i) * pixels) + p] = image[((long)p * channels) + c + i];
-            }
-
-            for (; c < channels; c++)
-                for (int p = 0; p < pixels; p++) to[((long)c * pixels) + p] = image[((long)p * channels) + c];
         }
     }
 }

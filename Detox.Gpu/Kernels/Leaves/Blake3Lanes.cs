@@ -43,6 +43,17 @@ internal static unsafe class Blake3Lanes
         return pairs + 1;
     }
 
+    /// <summary>All levels above some values: the value of the one node that is left, or, where that is the root, the message's hash. A value alone stays as it is.</summary>
+    /// <param name="values">32 bytes each; what is between takes their place.</param>
+    /// <param name="value">32 bytes.</param>
+    public static void JoinAll(int lanes, Span<byte> values, int count, bool isRoot, Span<byte> value)
+    {
+        fixed (byte* at = values)
+            while (count > (isRoot ? 2 : 1)) count = Join(lanes, (uint*)at, count);
+        if (count == 2) Blake3.Node(values[..(2 * Blake3.DigestBytes)], isRoot, value);
+        else values[..Blake3.DigestBytes].CopyTo(value);
+    }
+
     private static void WholeChunks<TLanes, V>(uint* from, int count, uint first, uint* values, ref int done, ref uint largest)
         where TLanes : struct, IWordLanes<V>
         where V : unmanaged

@@ -14,7 +14,7 @@ namespace Detox.Gpu.Kernels;
 /// <param name="areFinite">Becomes, vector by vector, whether every float is finite.</param>
 public readonly ref partial struct LeafDigests(BallotKind kind, Rows vectors, Span<byte> leaves, Span<bool> areFinite) : IOp
 {
-    private const int LeafChunks = BallotTree.LeafFloats / Blake3.ChunkWords;
+    internal const int LeafChunks = BallotTree.LeafFloats / Blake3.ChunkWords;
 
     public BallotKind Kind { get; } = kind;
 

@@ -10,6 +10,13 @@ internal static unsafe class FlatTile<TLanes, V>
 
     public static int Columns => Vectors * TLanes.Count;
 
+    /// <summary>Of so many outputs those behind the last whole vector, where there is one and they would fill an eighth of another at most; else 0.</summary>
+    public static int Few(int outputs)
+    {
+        int rest = outputs % TLanes.Count;
+        return 8 * rest <= TLanes.Count && outputs > TLanes.Count ? rest : 0;
+    }
+
     /// <summary>result[row][column] = the sums of two rows.</summary>
     /// <param name="row">The first row: each term lies <paramref name="step"/> floats behind the one before.</param>
     /// <param name="next">The second row.</param>

@@ -93,35 +93,22 @@ internal static unsafe class Panels<TLanes, V>
         }
     }
 
-    /// <summary>Packs a matrix whose columns lie in memory one after the other, in squares of four by four.</summary>
+    /// <summary>Packs a matrix whose columns lie in memory one after the other.</summary>
     private static void PackTurned(float* from, int terms, int count, long stepColumn, float* to, int width)
     {
-        int square = terms & ~3, j = 0;
-        for (; j <= count - 4; j += 4)
-        {
-            float* column = from + (j * stepColumn);
-            float* place = to + j;
-            for (int term = 0; term < square; term += 4, place += 4 * width)
-            {
-                (Vector128<float> a, Vector128<float> b, Vector128<float> c, Vector128<float> d) = Squares.Turn(
-                    Vector128.Load(column + term), Vector128.Load(column + stepColumn + term),
-                    Vector128.Load(column + (2 * stepColumn) + term), Vector128.Load(column + (3 * stepColumn) + term));
-                a.Store(place);
-                b.Store(place + width);
-                c.Store(place + (2 * width));
-                d.Store(place + (3 * width));
-            }
-
-            for (int term = square; term < terms; term++)
-                for (int i = 0; i < 4; i++) to[((long)term * width) + j + i] = column[(i * stepColumn) + term];
-        }
-
+        Squares.Turn(from, count, terms, stepColumn, to, width);
         for (int term = 0; term < terms; term++)
-        {
-            float* place = to + ((long)term * width);
-            for (int i = j; i < count; i++) place[i] = from[(i * stepColumn) + term];
-            for (int i = count; i < width; i++) place[i] = 0;
-        }
+            for (int i = count; i < width; i++) to[((long)term * width) + i] = 0;
+    }
+
+    /// <summary>Adds some sums to others.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Add(float* sums, int count, float* totals)
+    {
+        int j = 0;
+        for (; j <= count - TLanes.Count; j += TLanes.Count) TLanes.Store(TLanes.Add(TLanes.Load(totals + j), TLanes.Load(sums + j)), totals + j);
+        for (; j <= count - 4; j += 4) Vector128.Store(Vector128.Load(totals + j) + Vector128.Load(sums + j), totals + j);
+        for (; j < count; j++) totals[j] += sums[j];
     }
 
     /// <summary>Multiplies up to <see cref="RowBlock"/> rows by all panels.</summary>
